@@ -1,0 +1,33 @@
+"""Everything that can go wrong, under one exception type."""
+
+from __future__ import annotations
+
+from reformulations import refusal
+
+
+class BilevelError(Exception):
+    """Any error of this package; its message names the component and the way out."""
+
+
+class NotApplicable(BilevelError, refusal.NotApplicable):
+    """A method or reformulation cannot treat this game; fields ``where`` and ``reason``."""
+
+
+class NoBound(NotApplicable):
+    """No finite bound could be derived where a method needs one."""
+
+
+class InvalidGame(BilevelError):
+    """The game is declared wrongly."""
+
+
+class InfeasibleFollower(BilevelError):
+    """A follower has no feasible response."""
+
+
+class UnboundedFollower(BilevelError):
+    """A follower's objective is unbounded."""
+
+
+class SolverFailure(BilevelError):
+    """A solver ended without an answer that can be used."""

@@ -1,0 +1,291 @@
+"""One persistent HiGHS instance: the only file that talks to highspy."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from bilevel.errors import NotApplicable, SolverFailure
+from reformulations.convex_quadratic import mirrored, recession, sign_patterns, without_products
+from reformulations.programs import Floats, Integers, MixedIntegerProgram, Product, Rows
+
+Status = Literal["optimal", "infeasible", "unbounded", "time_limit", "interrupted", "limit"]
+
+_ANSWERS: dict[highspy.HighsModelStatus, Status] = {
+    highspy.HighsModelStatus.kOptimal: "optimal",
+    highspy.HighsModelStatus.kInfeasible: "infeasible",
+    highspy.HighsModelStatus.kUnbounded: "unbounded",
+    highspy.HighsModelStatus.kTimeLimit: "time_limit",
+    highspy.HighsModelStatus.kInterrupt: "interrupted",
+    highspy.HighsModelStatus.kHighsInterrupt: "interrupted",
+    highspy.HighsModelStatus.kIterationLimit: "limit",
+    highspy.HighsModelStatus.kSolutionLimit: "limit",
+    highspy.HighsModelStatus.kMemoryLimit: "limit",
+}
+_ROWWISE, _TRIANGULAR, _MINIMIZE, _FEASIBLE = 2, 1, 1, 2
+_POLL_SECONDS = 0.05
+_LARGEST_FALL = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class MipProgress:
+    """Where a branch-and-bound stands: ``incumbent`` (infinite while there is none), proven ``bound``, relative gap."""
+
+    incumbent: float
+    bound: float
+    gap: float
+    nodes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HighsOptions:
+    """How HiGHS is to work.
+
+    ``threads``: one number for all instances of a Python thread, which share a scheduler; None
+    takes what is there. ``gap`` is relative; ``feasibility`` holds for rows, bounds and
+    integrality. ``progress`` is called during a branch-and-bound.
+    """
+
+    threads: int | None = None
+    time_limit: float | None = None
+    gap: float = 1e-6
+    feasibility: float = 1e-7
+    presolve: bool = True
+    log: bool = False
+    progress: Callable[[MipProgress], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a solve ended with.
+
+    ``bound`` is proven from below: the dual bound of a branch-and-bound, the optimum of a solved
+    linear or quadratic program, minus infinity where nothing is proven, infinity where the program
+    is infeasible. ``row_duals`` ``(m,)`` and ``column_duals`` ``(n,)`` are the derivatives of the optimum
+    by right-hand sides and bounds; None with integer columns and without an optimum.
+    """
+
+    status: Status
+    point: Floats | None
+    objective: float | None
+    bound: float
+    row_duals: Floats | None
+    column_duals: Floats | None
+    nodes: int
+    seconds: float
+
+
+class PersistentHighs:
+    """A program inside HiGHS whose costs, bounds and rows change between solves.
+
+    Parameters
+    ----------
+    program
+        What to minimise; ``products`` must be convex, and empty where columns are integer.
+    options
+        Limits and tolerances.
+
+    Raises
+    ------
+    NotApplicable
+        If the program is both quadratic and integer.
+    SolverFailure
+        If HiGHS refuses the data.
+    """
+
+    def __init__(self, program: MixedIntegerProgram, options: HighsOptions | None = None) -> None:
+        self._integer = bool(program.columns.integer.any())
+        if len(program.products) and self._integer:
+            where = program.columns.names[int(np.argmax(program.columns.integer))]
+            raise NotApplicable(where, "HiGHS takes no integer column beside a quadratic objective; use tangents")
+        self._options = options or HighsOptions()
+        self._program = program
+        self._cost, self._constant = program.cost.copy(), program.constant
+        self._lower, self._upper = program.columns.lower.copy(), program.columns.upper.copy()
+        self._rows = [program.rows]
+        self._row_lower, self._row_upper = program.rows.lower.copy(), program.rows.upper.copy()
+        self._solver = highspy.Highs()
+        self._set_options()
+        self._pass_program()
+
+    def solve(self, *, time_limit: float | None = None) -> Outcome:
+        """Solve; doubtful verdicts are asked again in another way before they are believed.
+
+        Infeasibility and failures: once more with presolve off. A quadratic program that seems
+        infeasible or unbounded, or fails: by linear programs that prove it, else in mirrored columns.
+        ``time_limit`` in seconds replaces the one of the options. With integer columns an
+        interrupt from the keyboard ends the solve with the incumbent.
+
+        Raises
+        ------
+        SolverFailure
+            If no way of asking gives an answer.
+        """
+        started = time.perf_counter()
+        seconds = self._options.time_limit if time_limit is None else time_limit
+        outcome = self.attempt(seconds)
+        if outcome is None or outcome.status == "infeasible":
+            self._check(self._solver.clearSolver(), "clearSolver")
+            outcome = self.attempt(_remaining(seconds, started), presolve=False)
+        if len(self._program.products) and (outcome is None or outcome.status in ("infeasible", "unbounded")):
+            outcome = self._settle(_remaining(seconds, started))
+        if outcome is None:
+            said = self._solver.modelStatusToString(self._solver.getModelStatus())
+            raise SolverFailure(f"HiGHS ended without an answer ({said}); rescale the program or try another solver")
+        return replace(outcome, seconds=time.perf_counter() - started)
+
+    def attempt(self, time_limit: float | None = None, *, presolve: bool = True) -> Outcome | None:
+        """Run HiGHS once; None where it ends without an answer."""
+        if not len(self._lower):
+            return self._answer_without_columns()
+        use_presolve = presolve and self._options.presolve
+        self._check(self._solver.setOptionValue("presolve", "choose" if use_presolve else "off"), "presolve")
+        self._check(self._solver.setOptionValue("time_limit", np.inf if time_limit is None else time_limit), "limit")
+        started = time.perf_counter()
+        ended = self._run_in_thread() if self._integer else self._run()
+        status = _ANSWERS.get(self._solver.getModelStatus())
+        if ended == highspy.HighsStatus.kError or status is None:
+            return None
+        return self._outcome(status, time.perf_counter() - started)
+
+    def current(self) -> MixedIntegerProgram:
+        """Return the program as it stands, with every change made so far."""
+        rows = self._rows[0]
+        for more in self._rows[1:]:
+            rows = rows.append(more)
+        self._rows = [rows]
+        return replace(
+            self._program,
+            columns=replace(self._program.columns, lower=self._lower.copy(), upper=self._upper.copy()),
+            rows=replace(rows, lower=self._row_lower.copy(), upper=self._row_upper.copy()),
+            cost=self._cost.copy(),
+            constant=self._constant,
+        )
+
+    def change_cost(self, columns: Integers, values: Floats) -> None:
+        """Replace the linear cost of ``columns`` by ``values``."""
+        _refuse_nan("cost", values)
+        self._cost[columns] = values
+        self._check(self._solver.changeColsCost(len(columns), _int32(columns), _float(values)), "changeColsCost")
+
+    def set_cost(self, cost: Floats, constant: float = 0.0) -> None:
+        """Replace the whole linear cost ``(n,)`` and the constant."""
+        self.change_cost(np.arange(len(cost)), cost)
+        self._constant = constant
+        self._check(self._solver.changeObjectiveOffset(constant), "changeObjectiveOffset")
+
+    def change_column_bounds(self, columns: Integers, lower: Floats, upper: Floats) -> None:
+        """Replace the bounds of ``columns``."""
+        _refuse_nan("column bounds", lower, upper)
+        self._lower[columns], self._upper[columns] = lower, upper
+        changed = self._solver.changeColsBounds(len(columns), _int32(columns), _float(lower), _float(upper))
+        self._check(changed, "changeColsBounds")
+
+    def change_row_bounds(self, rows: Integers, lower: Floats, upper: Floats) -> None:
+        """Replace both sides of ``rows``."""
+        _refuse_nan("row bounds", lower, upper)
+        self._row_lower[rows], self._row_upper[rows] = lower, upper
+        changed = self._solver.changeRowsBounds(len(rows), _int32(rows), _float(lower), _float(upper))
+        self._check(changed, "changeRowsBounds")
+
+    def add_rows(self, rows: Rows) -> None:
+        """Append linear rows over the same columns."""
+        if len(rows.products):
+            raise NotApplicable(rows.names[int(rows.products.index[0])], "HiGHS takes no products in rows")
+        matrix = rows.matrix
+        _refuse_nan("rows", matrix.data, rows.lower, rows.upper)
+        self._rows.append(rows)
+        self._row_lower = np.concatenate([self._row_lower, rows.lower])
+        self._row_upper = np.concatenate([self._row_upper, rows.upper])
+        starts, indices, values = _int32(matrix.indptr[:-1]), _int32(matrix.indices), _float(matrix.data)
+        added = self._solver.addRows(len(rows), rows.lower, rows.upper, matrix.nnz, starts, indices, values)
+        self._check(added, "addRows")
+
+    def set_start(self, point: Floats) -> None:
+        """Offer a start ``(n,)`` to the branch-and-bound; entries that are NaN are left to HiGHS."""
+        known = np.flatnonzero(np.isfinite(point))
+        self._check(self._solver.setSolution(len(known), _int32(known), _float(point[known])), "setSolution")
+
+    def _set_options(self) -> None:
+        options = self._options
+        settings: dict[str, bool | int | float | str] = {
+            "output_flag": options.log or options.progress is not None,  # HiGHS reports progress only when it logs
+            "log_to_console": options.log,
+            "threads": options.threads or 0,
+            "mip_rel_gap": options.gap,
+            "mip_abs_gap": min(options.gap, 1e-6),
+            "primal_feasibility_tolerance": options.feasibility,
+            "mip_feasibility_tolerance": options.feasibility,
+            "mip_min_logging_interval": 0.5,
+            "small_matrix_value": 1e-12,  # the smallest HiGHS knows: what is below is dropped
+        }
+        for name, value in settings.items():
+            self._check(self._solver.setOptionValue(name, value), name)
+
+    def _pass_program(self) -> None:
+        program, matrix = self._program, self._program.rows.matrix
+        lower, upper = program.rows.lower, program.rows.upper
+        _refuse_nan("program", matrix.data, lower, upper, self._cost, self._lower, self._upper)
+        n, starts, indices, values = len(self._cost), *_lower_triangle(program.products, len(self._cost))
+        passed = self._solver.passModel(
+            n, len(program.rows), matrix.nnz, len(values), _ROWWISE, _TRIANGULAR, _MINIMIZE, self._constant,
+            self._cost, self._lower, self._upper, lower, upper,
+            _int32(matrix.indptr), _int32(matrix.indices), _float(matrix.data),
+            starts, indices, values, program.columns.integer.astype(np.int32),
+        )  # fmt: skip
+        self._check(passed, "passModel")
+
+    def _run(self) -> highspy.HighsStatus:
+        ended = self._solver.run()
+        scheduler_differs = self._solver.getModelStatus() == highspy.HighsModelStatus.kNotset
+        if ended == highspy.HighsStatus.kError and self._options.threads and scheduler_differs:
+            highspy.Highs.resetGlobalScheduler(True)
+            ended = self._solver.run()
+        return ended
+
+    def _run_in_thread(self) -> highspy.HighsStatus:
+        """Run beside the calling thread, which stays free to notice an interrupt from the keyboard."""
+        stop = threading.Event()
+        ended: list[highspy.HighsStatus] = []
+        raised: list[BaseException] = []
+
+        def report(event: highspy.highs.HighsCallbackEvent) -> None:
+            try:
+                if self._options.progress is not None and not stop.is_set():
+                    self._options.progress(_progress(event.data_out))
+            except BaseException as error:  # noqa: BLE001  (it must not unwind through C++; raised again below)
+                raised.append(error)
+                stop.set()
+
+        def interrupt(event: highspy.highs.HighsCallbackEvent) -> None:
+            event.interrupt(stop.is_set())
+
+        def run() -> None:
+            ended.append(self._run())
+            highspy.Highs.resetGlobalScheduler(False)  # each thread has its own scheduler
+
+        self._solver.cbMipLogging.subscribe(report)
+        self._solver.cbMipInterrupt.subscribe(interrupt)
+        try:
+            worker = threading.Thread(target=run, daemon=True)
+            worker.start()
+            while worker.is_alive():
+                try:
+                    worker.join(_POLL_SECONDS)
+                except KeyboardInterrupt:
+                    stop.set()
+        finally:
+            self._solver.cbMipLogging.unsubscribe(report)
+            self._solver.cbMipInterrupt.unsubscribe(interrupt)
+        if raised:
+            raise raised[0]
+        return ended[0]

@@ -1,0 +1,79 @@
+"""Bounds of multipliers from bases of independent active rows."""
+
+from __future__ import annotations
+
+from itertools import combinations, islice
+from math import comb
+
+import numpy as np
+
+from reformulations.interval import activity_range
+from reformulations.programs import MPEC, Floats, Integers
+
+LARGEST_COUNT = 30_000
+"""More bases than this are not enumerated."""
+
+
+def basis_bounds(mpec: MPEC, player: int, lower: Floats, upper: Floats) -> tuple[Floats, Floats] | None:
+    """Bound some optimal multipliers of follower ``player`` at every leader decision in the box.
+
+    At an optimal ``y``, ``V' lambda = g`` with ``g = grad_y f`` has a solution of the right signs whose
+    support is a set of linearly independent active rows (Caratheodory's theorem for cones), hence
+    ``lambda_B = (V_B')^+ g`` for one of the finitely many bases ``B`` of the row space of ``V``.
+    The bound is the largest such entry over all bases that can have the right signs, with ``g``
+    ranging over its interval. It holds for *some* optimal multipliers, so it is valid only where the
+    multipliers of this follower are nobody's variables. Returns ``(lower, upper)`` over the
+    follower's entries, or None: too many bases, an unbounded gradient, or multipliers in use.
+    """
+    pairs = mpec.complementarity
+    entries = np.flatnonzero(pairs.owner == player)
+    used = set(mpec.aliases.matrix.indices.tolist())
+    if used & set(pairs.multiplier[entries].tolist()):
+        return None
+    own, low, high = _system(mpec, entries, lower, upper)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()) or own.size == 0:
+        return None
+    rank = int(np.linalg.matrix_rank(own))
+    if rank == 0 or comb(len(entries), rank) > LARGEST_COUNT:
+        return None
+    return _enumerate(own, rank, pairs.equality[entries], low, high)
+
+
+def _system(mpec: MPEC, entries: Integers, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return ``V`` ``(p, q)`` and the interval ``(q,)`` of the gradient over the box."""
+    pairs = mpec.complementarity
+    stationarity = mpec.rows.matrix[mpec.stationarity.row].tocsc()
+    block = stationarity[:, pairs.multiplier[entries]].tocsr()
+    mine = np.flatnonzero(np.diff(block.indptr) > 0)
+    own = -block[mine].toarray().T
+    gradient = stationarity.tocsr()[mine].tolil()
+    gradient[:, pairs.multiplier] = 0
+    constant = -mpec.rows.upper[mpec.stationarity.row][mine]
+    least, most = activity_range(gradient.tocsr(), lower, upper)
+    return own, least + constant, most + constant
+
+
+def _enumerate(
+    own: Floats, rank: int, equality: np.ndarray, low: Floats, high: Floats
+) -> tuple[Floats, Floats] | None:
+    p = len(own)
+    least, most = np.zeros(p), np.zeros(p)
+    scale = np.maximum(np.abs(low), np.abs(high)).max() + 1e-12
+    subsets = combinations(range(p), rank)
+    while batch := list(islice(subsets, 2000)):
+        index = np.array(batch)
+        blocks = own[index]
+        grams = blocks @ blocks.transpose(0, 2, 1)
+        condition = np.linalg.cond(grams)
+        if np.any((condition > 1e12) & (condition < 1e15)):
+            return None
+        good = condition <= 1e12
+        inverse = np.linalg.inv(grams[good]) @ blocks[good]
+        positive, negative = np.maximum(inverse, 0.0), np.minimum(inverse, 0.0)
+        top = positive @ high + negative @ low
+        bottom = positive @ low + negative @ high
+        sets, free = index[good], equality[index[good]]
+        possible = np.all(free | (top >= -1e-9 * scale), axis=1)
+        np.maximum.at(most, sets[possible], top[possible])
+        np.minimum.at(least, sets[possible], np.where(free, bottom, 0.0)[possible])
+    return least, most

@@ -1,0 +1,101 @@
+"""Bounds of multipliers and slacks, each with the source that makes it trustworthy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+
+from reformulations.programs import MPEC, Floats, Integers
+
+
+class Source(IntEnum):
+    """Where a bound comes from; only derived bounds prove optimality."""
+
+    NONE = 0
+    DERIVED = 1
+    GIVEN = 2
+    ASSUMED = 3
+
+
+ARGUMENTS = (
+    "no argument",
+    "a bound of the column itself",
+    "interval arithmetic",
+    "a linear program over the relaxation",
+    "a basis of independent active rows",
+    "the user",
+)
+"""How a bound was found; ``Bounds.argument`` indexes this tuple."""
+
+NO_ARGUMENT, COLUMN, INTERVAL, RELAXATION, BASIS, USER = range(len(ARGUMENTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Ranges of the multipliers and greatest slacks of the ``p`` lower-level rows.
+
+    ``multiplier_lower``, ``multiplier_upper``, ``slack_upper`` are ``(p,)``, infinite where nothing is
+    known; ``source`` and ``argument`` ``(p,)`` describe the multiplier's bounds, ``slack_source`` the slack's.
+    """
+
+    multiplier_lower: Floats
+    multiplier_upper: Floats
+    slack_upper: Floats
+    source: Integers
+    argument: Integers
+    slack_source: Integers
+
+    @classmethod
+    def unknown(cls, mpec: MPEC) -> Bounds:
+        """Return what the columns say: zero below for inequalities, nothing above."""
+        p = len(mpec.complementarity)
+        column = mpec.complementarity.multiplier
+        upper = mpec.columns.upper[column].copy()
+        known = np.isfinite(upper)
+        return cls(
+            mpec.columns.lower[column].copy(),
+            upper,
+            np.full(p, np.inf),
+            np.where(known, int(Source.DERIVED), int(Source.NONE)),
+            np.where(known, COLUMN, NO_ARGUMENT),
+            np.full(p, int(Source.NONE)),
+        )
+
+    def tightened(
+        self, lower: Floats, upper: Floats, argument: int, source: Source = Source.DERIVED
+    ) -> Bounds:
+        """Return the bounds with multipliers cut to ``[lower, upper]`` wherever that is tighter."""
+        smaller = upper < self.multiplier_upper
+        larger = lower > self.multiplier_lower
+        changed = smaller | (larger & ~np.isfinite(self.multiplier_lower))
+        return replace(
+            self,
+            multiplier_lower=np.where(larger, lower, self.multiplier_lower),
+            multiplier_upper=np.where(smaller, upper, self.multiplier_upper),
+            source=np.where(changed, int(source), self.source),
+            argument=np.where(changed, argument, self.argument),
+        )
+
+    def with_slacks(self, upper: Floats, source: Source = Source.DERIVED) -> Bounds:
+        """Return the bounds with slacks cut to ``upper`` wherever that is tighter."""
+        smaller = upper < self.slack_upper
+        return replace(
+            self,
+            slack_upper=np.where(smaller, upper, self.slack_upper),
+            slack_source=np.where(smaller, int(source), self.slack_source),
+        )
+
+
+def padded(bound: Floats, scale: float = 1e-6) -> Floats:
+    """Return bounds that rounding cannot make wrong: zero stays exactly zero, others grow.
+
+    A bound within 1e-9 of zero is exactly zero; any other grows by ``max(1e-3, scale |bound|)``:
+    a box as narrow as a solver's feasibility tolerance can make its presolve call a feasible
+    program infeasible.
+    """
+    magnitude = np.abs(bound)
+    with np.errstate(invalid="ignore"):
+        grown = bound + np.maximum(1e-3, scale * magnitude)
+    return np.where(magnitude <= 1e-9, 0.0, grown)
