@@ -9,10 +9,10 @@ from scipy import sparse
 
 from bilevel.errors import SolverFailure
 from bilevel.highs import HighsOptions, PersistentHighs
-from reformulations.bases import basis_bounds
+from reformulations.bases import basis_bounds, independent_directions
 from reformulations.bounds import BASIS, INTERVAL, RELAXATION, Bounds, padded
 from reformulations.interval import activity_range, propagate
-from reformulations.programs import MPEC, Booleans, Columns, Floats, MixedIntegerProgram, Rows
+from reformulations.programs import MPEC, Columns, Floats, Integers, MixedIntegerProgram, Rows
 from reformulations.relaxation import Relaxation, relaxation
 
 MOST_PROGRAMS = 20_000
@@ -86,7 +86,7 @@ def _finite_boxes(mpec: MPEC, lower: Floats, upper: Floats, options: HighsOption
     if len(open_ended) == 0 or len(open_ended) > MOST_PROGRAMS:
         return lower, upper
     lower, upper = lower.copy(), upper.copy()
-    extremes = _Extremes(_continuous(mpec, lower, upper), options)
+    extremes = _Extremes(_continuous(mpec, lower.copy(), upper.copy()), options)
     for column in open_ended.tolist():
         if np.isinf(upper[column]):
             upper[column] = padded(np.array(extremes.greatest(column)))
@@ -130,6 +130,7 @@ def _from_relaxation(
     lower[column] = np.maximum(lower[column], bounds.multiplier_lower)
     upper[column] = np.minimum(upper[column], bounds.multiplier_upper)
     relaxed = relaxation(mpec, player, lower, upper)
+    direction = independent_directions(mpec, relaxed.entries)
     count = len(bounds.source)
     least, most, slack = np.full(count, -np.inf), np.full(count, np.inf), np.full(count, np.inf)
     extremes = _Extremes(relaxed.program, options)
@@ -143,7 +144,7 @@ def _from_relaxation(
                 least[entry] = extremes.least(int(relaxed.multiplier[k]))
             continue
         if np.isinf(bounds.multiplier_upper[entry]) or not only_infinite:
-            most[entry] = _greatest_multiplier(mpec, relaxed, extremes, k)
+            most[entry] = _greatest_multiplier(mpec, relaxed, extremes, k, direction)
         if bounds.slack_upper[entry] > 0 and (np.isinf(bounds.slack_upper[entry]) or not only_infinite):
             slack[entry] = _greatest_slack(mpec, relaxed, extremes, k)
     least = np.where(mpec.complementarity.equality, -padded(-least), -np.inf)
@@ -151,14 +152,16 @@ def _from_relaxation(
     return bounds.with_slacks(np.maximum(padded(slack), 0.0))
 
 
-def _greatest_multiplier(mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k: int) -> float:
-    """Maximise a multiplier over the relaxation with its row active and its opposite at zero."""
+def _greatest_multiplier(
+    mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k: int, direction: Integers
+) -> float:
+    """Maximise a multiplier over the relaxation with its row active and those that exclude it at zero."""
     pairs, entry = mpec.complementarity, int(relaxed.entries[k])
-    fixed = []
+    excluded = np.flatnonzero(direction == direction[k])
     opposite = int(pairs.opposite[entry])
     if opposite >= 0 and pairs.offset[entry] + pairs.offset[opposite] < 0:
-        other = int(relaxed.multiplier[np.flatnonzero(relaxed.entries == opposite)[0]])
-        fixed.append((other, 0.0))
+        excluded = np.union1d(excluded, np.flatnonzero(relaxed.entries == opposite))
+    fixed = [(int(relaxed.multiplier[other]), 0.0) for other in excluded.tolist() if other != k]
     if relaxed.row[k] < 0:
         sign = 1.0 if pairs.slack.data[pairs.slack.indptr[entry]] > 0 else -1.0
         fixed.append((int(relaxed.bounded[k]), sign * float(pairs.offset[entry])))

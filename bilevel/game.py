@@ -39,7 +39,7 @@ class Follower(Block):
     optimising the leader and the follower together.
     """
 
-    def __new__(cls, *indices: Any, **_: Any) -> Follower:
+    def __new__(cls, *indices: Any, **_: Any) -> Any:
         """Make the scalar or the indexed kind."""
         if cls is not Follower:
             return super().__new__(cls)
@@ -62,7 +62,7 @@ class Recourse(Block):
     recourse costs stands in the leader's objective.
     """
 
-    def __new__(cls, *indices: Any, **_: Any) -> Recourse:
+    def __new__(cls, *indices: Any, **_: Any) -> Any:
         """Make the scalar or the indexed kind."""
         if cls is not Recourse:
             return super().__new__(cls)
@@ -91,7 +91,7 @@ class Uncertain(Var):
 
     within: Any
 
-    def __new__(cls, *indices: Any, **_: Any) -> Uncertain:
+    def __new__(cls, *indices: Any, **_: Any) -> Any:
         """Make the scalar or the indexed kind."""
         if cls is not Uncertain:
             return super().__new__(cls)
@@ -157,8 +157,8 @@ class Multiplier(Var):
     targets: dict[Any, ConstraintData | VarData]
     bound: str | None
 
-    def __new__(cls, of: Any = None, *, bound: str | None = None, **_: Any) -> Multiplier:
-        """Make the scalar or the indexed kind, after ``of``."""
+    def __new__(cls, of: Any = None, *, bound: str | None = None, **_: Any) -> Any:
+        """Make the scalar or the indexed kind, after ``of`` (which is left out when Pyomo clones a model)."""
         if cls is not Multiplier:
             return super().__new__(cls)
         check_target(of, bound)
@@ -193,7 +193,7 @@ def check_target(of: Any, bound: str | None) -> None:
         if isinstance(member, VarData):
             if bound not in ("upper", "lower"):
                 raise InvalidGame(
-                    f"{name}: a variable has two multipliers; say Multiplier({name}, bound=\"upper\") or \"lower\""
+                    f'{name}: a variable has two multipliers; say Multiplier({name}, bound="upper") or "lower"'
                 )
         elif isinstance(member, ConstraintData):
             if bound is not None:

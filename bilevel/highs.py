@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import highspy
 import numpy as np
@@ -14,10 +12,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.outcome import HighsOptions, MipProgress, Outcome, Status
 from reformulations.convex_quadratic import mirrored, recession, sign_patterns, without_products
 from reformulations.programs import Floats, Integers, MixedIntegerProgram, Product, Rows
 
-Status = Literal["optimal", "infeasible", "unbounded", "time_limit", "interrupted", "limit"]
+__all__ = ["HighsOptions", "MipProgress", "Outcome", "PersistentHighs"]
 
 _ANSWERS: dict[highspy.HighsModelStatus, Status] = {
     highspy.HighsModelStatus.kOptimal: "optimal",
@@ -25,63 +24,14 @@ _ANSWERS: dict[highspy.HighsModelStatus, Status] = {
     highspy.HighsModelStatus.kUnbounded: "unbounded",
     highspy.HighsModelStatus.kTimeLimit: "time_limit",
     highspy.HighsModelStatus.kInterrupt: "interrupted",
-    highspy.HighsModelStatus.kHighsInterrupt: "interrupted",
     highspy.HighsModelStatus.kIterationLimit: "limit",
     highspy.HighsModelStatus.kSolutionLimit: "limit",
     highspy.HighsModelStatus.kMemoryLimit: "limit",
 }
 _ROWWISE, _TRIANGULAR, _MINIMIZE, _FEASIBLE = 2, 1, 1, 2
 _POLL_SECONDS = 0.05
-_LARGEST_FALL = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class MipProgress:
-    """Where a branch-and-bound stands: ``incumbent`` (infinite while there is none), proven ``bound``, relative gap."""
-
-    incumbent: float
-    bound: float
-    gap: float
-    nodes: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class HighsOptions:
-    """How HiGHS is to work.
-
-    ``threads``: one number for all instances of a Python thread, which share a scheduler; None
-    takes what is there. ``gap`` is relative; ``feasibility`` holds for rows, bounds and
-    integrality. ``progress`` is called during a branch-and-bound.
-    """
-
-    threads: int | None = None
-    time_limit: float | None = None
-    gap: float = 1e-6
-    feasibility: float = 1e-7
-    presolve: bool = True
-    log: bool = False
-    progress: Callable[[MipProgress], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a solve ended with.
-
-    ``bound`` is proven from below: the dual bound of a branch-and-bound, the optimum of a solved
-    linear or quadratic program, minus infinity where nothing is proven, infinity where the program
-    is infeasible. ``row_duals`` ``(m,)`` and ``column_duals`` ``(n,)`` are the derivatives of the optimum
-    by right-hand sides and bounds; None with integer columns and without an optimum.
-    """
-
-    status: Status
-    point: Floats | None
-    objective: float | None
-    bound: float
-    row_duals: Floats | None
-    column_duals: Floats | None
-    nodes: int
-    seconds: float
+_STATIONARITY = 1e-5
+_RELATIVE_FALL = 1e-6
 
 
 class PersistentHighs:
@@ -113,7 +63,7 @@ class PersistentHighs:
         self._lower, self._upper = program.columns.lower.copy(), program.columns.upper.copy()
         self._rows = [program.rows]
         self._row_lower, self._row_upper = program.rows.lower.copy(), program.rows.upper.copy()
-        self._solver = highspy.Highs()
+        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]
         self._set_options()
         self._pass_program()
 
@@ -136,7 +86,7 @@ class PersistentHighs:
         if outcome is None or outcome.status == "infeasible":
             self._check(self._solver.clearSolver(), "clearSolver")
             outcome = self.attempt(_remaining(seconds, started), presolve=False)
-        if len(self._program.products) and (outcome is None or outcome.status in ("infeasible", "unbounded")):
+        if len(self._program.products) and self._is_doubtful(outcome):
             outcome = self._settle(_remaining(seconds, started))
         if outcome is None:
             said = self._solver.modelStatusToString(self._solver.getModelStatus())
@@ -194,7 +144,8 @@ class PersistentHighs:
         """Replace both sides of ``rows``."""
         _refuse_nan("row bounds", lower, upper)
         self._row_lower[rows], self._row_upper[rows] = lower, upper
-        changed = self._solver.changeRowsBounds(len(rows), _int32(rows), _float(lower), _float(upper))
+        change = self._solver.changeRowsBounds  # type: ignore[attr-defined]
+        changed = change(len(rows), _int32(rows), _float(lower), _float(upper))
         self._check(changed, "changeRowsBounds")
 
     def add_rows(self, rows: Rows) -> None:
@@ -254,7 +205,7 @@ class PersistentHighs:
 
     def _run_in_thread(self) -> highspy.HighsStatus:
         """Run beside the calling thread, which stays free to notice an interrupt from the keyboard."""
-        stop = threading.Event()
+        stop, finished = threading.Event(), threading.Event()
         ended: list[highspy.HighsStatus] = []
         raised: list[BaseException] = []
 
@@ -270,17 +221,19 @@ class PersistentHighs:
             event.interrupt(stop.is_set())
 
         def run() -> None:
-            ended.append(self._run())
-            highspy.Highs.resetGlobalScheduler(False)  # each thread has its own scheduler
+            try:
+                ended.append(self._run())
+                highspy.Highs.resetGlobalScheduler(False)  # each thread has its own scheduler
+            finally:
+                finished.set()
 
         self._solver.cbMipLogging.subscribe(report)
         self._solver.cbMipInterrupt.subscribe(interrupt)
         try:
-            worker = threading.Thread(target=run, daemon=True)
-            worker.start()
-            while worker.is_alive():
+            threading.Thread(target=run, daemon=True).start()
+            while not finished.is_set():  # not Thread.join: interrupted, it takes the thread for dead
                 try:
-                    worker.join(_POLL_SECONDS)
+                    finished.wait(_POLL_SECONDS)
                 except KeyboardInterrupt:
                     stop.set()
         finally:
@@ -289,3 +242,115 @@ class PersistentHighs:
         if raised:
             raise raised[0]
         return ended[0]
+
+    def _outcome(self, status: Status, seconds: float) -> Outcome:
+        information, solution = self._solver.getInfo(), self._solver.getSolution()
+        found = status != "infeasible" and information.primal_solution_status == _FEASIBLE and status != "unbounded"
+        optimal = status == "optimal"
+        objective = float(self._solver.getObjectiveValue()) if found else None
+        proven = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, -np.inf)
+        if self._integer and proven < 0 and status != "unbounded":
+            proven = float(information.mip_dual_bound)
+        elif optimal and objective is not None:
+            proven = objective
+        duals = optimal and solution.dual_valid and not self._integer
+        return Outcome(
+            status,
+            np.array(solution.col_value) if found else None,
+            objective,
+            proven,
+            np.array(solution.row_dual) if duals else None,
+            np.array(solution.col_dual) if duals else None,
+            int(information.mip_node_count) if self._integer else 0,
+            seconds,
+        )
+
+    def _answer_without_columns(self) -> Outcome:
+        """Answer without HiGHS, which ignores the rows and the constant of a program without columns."""
+        room = self._options.feasibility
+        if np.any(self._row_lower > room) or np.any(self._row_upper < -room):
+            return Outcome("infeasible", None, None, np.inf, None, None, 0, 0.0)
+        duals = np.zeros(len(self._row_lower))
+        return Outcome("optimal", np.empty(0), self._constant, self._constant, duals, np.empty(0), 0, 0.0)
+
+    def _is_doubtful(self, outcome: Outcome | None) -> bool:
+        """Tell whether a quadratic program was answered in one of the ways that HiGHS gets wrong.
+
+        It adds a small multiple of the identity to the Hessian, so an unbounded program may end
+        as optimal at a far point; the gradient of the Lagrangian, which is not zero there, tells.
+        """
+        if outcome is None or outcome.status in ("infeasible", "unbounded"):
+            return True
+        if outcome.point is None or outcome.row_duals is None or outcome.column_duals is None:
+            return False
+        program = self.current()
+        gradient = program.cost + program.products.hessian(len(program.cost)) @ outcome.point
+        explained = program.rows.matrix.T @ outcome.row_duals + outcome.column_duals
+        scale = 1 + np.maximum(np.abs(program.cost), np.abs(explained))
+        return bool(np.max(np.abs(gradient - explained) / scale) > _STATIONARITY)
+
+    def _settle(self, time_limit: float | None) -> Outcome | None:
+        """Find out what a quadratic program is that HiGHS calls infeasible or unbounded, or fails on.
+
+        Its active-set method calls bounded programs unbounded and gives up on others; the
+        verdicts are proved by linear programs, and mirrored columns take it another way.
+        """
+        program = self.current()
+        options = replace(self._options, time_limit=time_limit, progress=None)
+        if PersistentHighs(without_products(program), options).solve().status == "infeasible":
+            return Outcome("infeasible", None, None, np.inf, None, None, 0, 0.0)
+        steepest = PersistentHighs(recession(program), options).solve()
+        fall = _RELATIVE_FALL * np.abs(program.cost).max()
+        if steepest.objective is not None and steepest.objective < -fall:
+            return Outcome("unbounded", None, None, -np.inf, None, None, 0, 0.0)
+        for signs in sign_patterns(len(program.columns)):
+            mirror = PersistentHighs(mirrored(program, signs), options)
+            outcome = mirror.attempt(time_limit)
+            if outcome is not None and outcome.status == "time_limit":
+                return outcome
+            if outcome is not None and outcome.point is not None and not mirror._is_doubtful(outcome):
+                duals = outcome.column_duals
+                return replace(
+                    outcome, point=outcome.point * signs, column_duals=None if duals is None else duals * signs
+                )
+        return None
+
+    def _check(self, status: highspy.HighsStatus, what: str) -> None:
+        if status == highspy.HighsStatus.kError:
+            raise SolverFailure(f"HiGHS refused {what}; look for huge, infinite or contradictory data")
+
+
+def _progress(data: highspy.cb.HighsCallbackOutput) -> MipProgress:
+    return MipProgress(
+        float(data.mip_primal_bound),
+        float(data.mip_dual_bound),
+        float(data.mip_gap),
+        int(data.mip_node_count),
+        float(data.running_time),
+    )
+
+
+def _lower_triangle(products: Product, n: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
+    """Return starts, indices and values of the lower triangle of the Hessian, by columns."""
+    if not len(products):
+        return np.zeros(n + 1, np.int32), np.empty(0, np.int32), np.empty(0)
+    lower = sparse.tril(products.hessian(n), format="csc")
+    return _int32(lower.indptr), _int32(lower.indices), _float(lower.data)
+
+
+def _remaining(seconds: float | None, started: float) -> float | None:
+    """Return what is left of a time limit, never less than a moment to answer in."""
+    return None if seconds is None else max(seconds - (time.perf_counter() - started), 0.1)
+
+
+def _refuse_nan(what: str, *arrays: Floats) -> None:
+    if any(np.isnan(array).any() for array in arrays):
+        raise SolverFailure(f"{what}: not a number; HiGHS would answer as if it were one")
+
+
+def _int32(array: Integers | NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def _float(array: Floats) -> Floats:
+    return np.ascontiguousarray(array, dtype=np.float64)

@@ -104,6 +104,10 @@ def read(model: BlockData) -> Game:
     NotApplicable
         For a term that is neither linear nor a product of two variables.
     """
+    if not isinstance(model, BlockData) or not model.is_constructed():
+        raise InvalidGame(
+            f"{getattr(model, 'name', model)!r}: a game is a constructed Pyomo model; give a ConcreteModel"
+        )
     with PauseGC():
         found = walk(model)
         players = found.players

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -37,12 +37,13 @@ def rows_of(constraints: Sequence[ConstraintData], reader: ExpressionReader) -> 
         For a term that is neither linear nor a product of two variables.
     """
     bodies, lower, upper = _sides(constraints)
-    found = reader.read(bodies, constraints)
+    found = reader.linear(bodies, constraints)
     lower, upper = lower - found.constant, upper - found.constant
     empty = _is_empty(found)
-    _refuse_inconsistent(constraints, lower, upper, empty)
+    _refuse_inconsistent(constraints, lower, upper)
+    _refuse_violated(constraints, lower, upper, np.where(empty, found.constant, nan))
     kept = np.flatnonzero(~empty & (np.isfinite(lower) | np.isfinite(upper)))
-    chosen = [constraints[i] for i in kept]
+    chosen = [constraints[i] for i in kept.tolist()]
     return Rows(
         found.matrix if len(kept) == len(constraints) else sparse.csr_array(found.matrix[kept]),
         lower[kept],
@@ -60,10 +61,9 @@ def objectives_of(objectives: Sequence[ObjectiveData | None], reader: Expression
     InvalidGame, NotApplicable
         As for rows.
     """
-    present = [p for p, objective in enumerate(objectives) if objective is not None]
-    sources = [objectives[p] for p in present]
-    found = reader.read([source.expr for source in sources], sources)
-    players = np.array(present, np.int64)
+    sources = [objective for objective in objectives if objective is not None]
+    players = np.flatnonzero([objective is not None for objective in objectives])
+    found = reader.bilinear([source.expr for source in sources], sources)
     constant, sense = np.zeros(len(objectives)), np.ones(len(objectives))
     constant[players] = found.constant
     sense[players] = [1.0 if source.sense == minimize else -1.0 for source in sources]
@@ -99,19 +99,22 @@ def _is_empty(found: Coefficients) -> Booleans:
     return np.asarray(empty)
 
 
-def _refuse_inconsistent(
-    constraints: Sequence[ConstraintData], lower: Floats, upper: Floats, empty: Booleans
-) -> None:
+def _refuse_inconsistent(constraints: Sequence[ConstraintData], lower: Floats, upper: Floats) -> None:
     for i in np.flatnonzero(np.isnan(lower) | np.isnan(upper) | (lower == inf) | (upper == -inf))[:1]:
         raise InvalidGame(f"{constraints[i].name}: a side is not a finite number; give its data finite values")
     for i in np.flatnonzero(lower > upper)[:1]:
         raise InvalidGame(
-            f"{constraints[i].name}: its lower side {lower[i]:g} is above its upper side {upper[i]:g}; correct its sides"
+            f"{constraints[i].name}: its lower side {lower[i]:g} is above its upper side {upper[i]:g}; "
+            "correct its sides"
         )
-    tolerance = EMPTY_ROW_TOLERANCE * np.maximum(1, np.minimum(np.abs(lower), np.abs(upper)))
-    for i in np.flatnonzero(empty & ((lower > tolerance) | (upper < -tolerance)))[:1]:
+
+
+def _refuse_violated(constraints: Sequence[ConstraintData], lower: Floats, upper: Floats, empty_value: Floats) -> None:
+    """Refuse violated rows without variables; ``empty_value`` ``(k,)`` is NaN for all others."""
+    violation = np.maximum(lower, -upper)
+    for i in np.flatnonzero(violation > EMPTY_ROW_TOLERANCE * np.maximum(1, np.abs(empty_value)))[:1]:
         raise InvalidGame(
-            f"{constraints[i].name}: it has no variables and is violated by {max(lower[i], -upper[i]):g}; "
+            f"{constraints[i].name}: it has no variables and is violated by {violation[i]:g}; "
             "correct its data, or deactivate it"
         )
 

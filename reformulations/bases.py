@@ -6,6 +6,7 @@ from itertools import combinations, islice
 from math import comb
 
 import numpy as np
+from scipy import sparse
 
 from reformulations.interval import activity_range
 from reformulations.programs import MPEC, Floats, Integers
@@ -37,6 +38,29 @@ def basis_bounds(mpec: MPEC, player: int, lower: Floats, upper: Floats) -> tuple
     if rank == 0 or comb(len(entries), rank) > LARGEST_COUNT:
         return None
     return _enumerate(own, rank, pairs.equality[entries], low, high)
+
+
+def independent_directions(mpec: MPEC, entries: Integers) -> Integers:
+    """Label the rows ``entries`` of one follower by the direction of their part on its own columns.
+
+    Some optimal multipliers have a support of independent rows (as in :func:`basis_bounds`), so of
+    all rows with one label at most one multiplier is positive. Rows whose multipliers are somebody's
+    variables get labels of their own: with those held, the argument applies to the others.
+    """
+    pairs = mpec.complementarity
+    used = set(mpec.aliases.matrix.indices.tolist())
+    stationarity = sparse.csc_array(mpec.rows.matrix[mpec.stationarity.row])
+    labels: dict[tuple[object, ...], int] = {}
+    result = np.empty(len(entries), np.int64)
+    for k, column in enumerate(pairs.multiplier[entries].tolist()):
+        begin, end = stationarity.indptr[column : column + 2]
+        order = np.argsort(stationarity.indices[begin:end])
+        where, values = stationarity.indices[begin:end][order], stationarity.data[begin:end][order]
+        key: tuple[object, ...] = ("used", column)
+        if column not in used and len(values):
+            key = (tuple(where.tolist()), tuple(np.round(values / values[0], 12).tolist()))
+        result[k] = labels.setdefault(key, len(labels))
+    return result
 
 
 def _system(mpec: MPEC, entries: Integers, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats]:

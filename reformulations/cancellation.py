@@ -78,9 +78,7 @@ def cancel(book: Book, target: Forms, may_stay: MayStay, names: Names) -> Cancel
     return Cancelled(_sum(book, target, products.take(stays), identity, weight, free), identity, weight)
 
 
-def _sum(
-    book: Book, target: Forms, staying: Product, identity: Integers, weight: Floats, free: Sequence[int]
-) -> Forms:
+def _sum(book: Book, target: Forms, staying: Product, identity: Integers, weight: Floats, free: Sequence[int]) -> Forms:
     forms, n = book.identities.forms, target.linear.shape[1]
     key, value = _combined(sparse.csr_array(book.matrix[identity]), weight)
     remains = np.frombuffer(bytes(free), bool)[key]
@@ -98,7 +96,7 @@ def _combined(rows: Matrix, weight: Floats) -> tuple[Integers, Floats]:
     """Return the columns and values of ``weight @ rows``, without what is rounding of larger terms."""
     column, where = np.unique(rows.indices, return_inverse=True)
     terms = rows.data * np.repeat(weight, np.diff(rows.indptr))
-    value = np.bincount(where, terms, len(column))
+    value = np.asarray(np.bincount(where, terms, len(column)), np.float64)
     keep = np.abs(value) > DUST * np.bincount(where, np.abs(terms), len(column))
     return column[keep].astype(np.int64), value[keep]
 
@@ -108,10 +106,10 @@ def product_name(names: Names, left: int, right: int) -> str:
     return f"{names[left]}*{names[right]}"
 
 
-def listed(items: Sequence[str], shown: int = SHOWN) -> str:
-    """Return the first few items and how many more there are."""
-    rest = len(items) - shown
-    return ", ".join(items[:shown]) + (f" and {rest} more" if rest > 0 else "")
+def listed(items: Sequence[str], count: int) -> str:
+    """Return the first few of ``count`` items and how many more there are."""
+    rest = count - SHOWN
+    return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _reason(book: Book, conflict: Conflict, wanted: dict[int, float], names: Names, n: int) -> str:
@@ -120,8 +118,9 @@ def _reason(book: Book, conflict: Conflict, wanted: dict[int, float], names: Nam
 
     on_the_way = [e for e in (conflict.equation, *conflict.through) if e in wanted]
     term = named(next(iter(on_the_way or wanted)))
-    identities = listed([f"'{book.identities.names[k]}'" for k in conflict.unknowns])
-    through = listed([named(e) for e in dict.fromkeys((conflict.equation, *conflict.through))])
+    identities = listed([f"'{book.identities.names[k]}'" for k in conflict.unknowns], len(conflict.unknowns))
+    cycle = list(dict.fromkeys((conflict.equation, *conflict.through)))
+    through = listed([named(e) for e in cycle], len(cycle))
     return (
         f"the product {term} cannot be cancelled: the products {through} ask for contradictory "
         f"potentials of the identities {identities}"

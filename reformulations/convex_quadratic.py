@@ -58,7 +58,9 @@ def recession(program: MixedIntegerProgram) -> MixedIntegerProgram:
     n = len(program.columns)
     hessian = program.products.hessian(n)
     curved = np.flatnonzero(np.diff(hessian.indptr))
-    matrix: Matrix = sparse.csr_array(sparse.vstack([program.rows.matrix, hessian[curved]], format="csr"))
+    steepness = abs(hessian).max(axis=1).toarray().ravel()[curved]
+    unit = sparse.diags_array(1 / steepness) @ hessian[curved]  # a solver's tolerance is absolute
+    matrix: Matrix = sparse.csr_array(sparse.vstack([program.rows.matrix, unit], format="csr"))
     flat = np.zeros(len(curved))
     names = program.rows.names + Names(len(curved), lambda i: f"curvature of {program.columns.names[int(curved[i])]}")
     return MixedIntegerProgram(

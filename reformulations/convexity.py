@@ -33,13 +33,10 @@ def convex_terms(product: Product, n: int, tolerance: float = TOLERANCE) -> Bool
     """
     if len(product) == 0:
         return np.zeros(0, bool)
-    used = np.unique(np.concatenate([product.left, product.right]))
-    left, right = np.searchsorted(used, product.left), np.searchsorted(used, product.right)
-    size = len(used)
-    half = sparse.coo_array((product.value, (left, right)), shape=(size, size))
+    half = sparse.coo_array((product.value, (product.left, product.right)), shape=(n, n))
     hessian = sparse.csr_array((half + half.T).tocsr())
     count, block = csgraph.connected_components(hessian, directed=False)
-    return np.asarray(_convex_blocks(hessian, int(count), np.asarray(block, np.int64), tolerance)[block[left]])
+    return np.asarray(_convex_blocks(hessian, int(count), np.asarray(block, np.int64), tolerance)[block[product.left]])
 
 
 def _convex_blocks(hessian: Matrix, count: int, block: Integers, tolerance: float) -> Booleans:

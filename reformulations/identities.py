@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,25 @@ class Forms:
 
     def __len__(self) -> int:
         return len(self.constant)
+
+
+def added_at(forms: Forms, parts: Sequence[Forms], where: Integers) -> Forms:
+    """Return ``forms`` with the single form ``parts[i]`` added to form ``where[i]``."""
+    if not parts:
+        return forms
+    entries = (np.ones(len(parts)), (where, np.arange(len(parts))))
+    place = sparse.coo_array(entries, shape=(len(forms), len(parts))).tocsr()
+    linear = place @ sparse.vstack([part.linear for part in parts], format="csr")
+    products = [forms.products, *(part.products for part in parts)]
+    index = [forms.products.index, *(part.products.index + row for part, row in zip(parts, where, strict=True))]
+    left, right, value = (
+        np.concatenate([getattr(product, name) for product in products]) for name in ("left", "right", "value")
+    )
+    return Forms(
+        Product.of(np.concatenate(index), left, right, value),
+        sparse.csr_array(forms.linear + linear),
+        forms.constant + place @ np.concatenate([part.constant for part in parts]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +89,9 @@ class Substitution:
             shape = (len(moving), len(forms))
             entries = (moving.value, (np.arange(len(moving)), moving.index))
             gather = sparse.coo_array(entries, shape=shape).tocsr().T
-            linear = linear + gather @ (_scaled(left, self.offset[moving.right]) + _scaled(right, self.offset[moving.left]))
+            linear = linear + gather @ (
+                _scaled(left, self.offset[moving.right]) + _scaled(right, self.offset[moving.left])
+            )
             constant = constant + np.asarray(gather @ (self.offset[moving.left] * self.offset[moving.right]))
             products = products.take(~touched) + _outer(moving, left, right)
         image = sparse.csr_array(linear)
@@ -181,9 +203,9 @@ def row_products(mpec: MPEC, products: Product, rounds: int = 2) -> Identities:
         pending = fresh - seen
         seen |= pending
     pairs = np.array(sorted(found), np.int64).reshape(-1, 2)
-    factor, row = pairs[:, 0], pairs[:, 1]
+    multiplied, row = pairs[:, 0], pairs[:, 1]
     names, where = mpec.columns.names, rows[row]
     return Identities(
-        _multiplied(factor, sparse.csr_array(matrix[row]), offset[row]),
-        Names(len(factor), lambda k: f"{names[int(factor[k])]} times {mpec.rows.names[int(where[k])]}"),
+        _multiplied(multiplied, sparse.csr_array(matrix[row]), offset[row]),
+        Names(len(row), lambda k: f"{names[int(multiplied[k])]} times {mpec.rows.names[int(where[k])]}"),
     )

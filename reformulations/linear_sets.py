@@ -41,10 +41,13 @@ def same_length(first: str, one: Floats, second: str, other: Floats) -> None:
 
 
 def cost_vector(cost: ArrayLike, dimension: int) -> Floats:
-    """Return ``cost`` as a vector ``(dimension,)``, or raise ValueError."""
+    """Return ``cost`` as a finite vector ``(dimension,)``, or raise ValueError."""
     vector = np.asarray(cost, dtype=np.float64)
     if vector.shape != (dimension,):
         raise ValueError(f"cost has shape {vector.shape}, expected ({dimension},)")
+    bad = np.flatnonzero(~np.isfinite(vector))
+    if len(bad):
+        raise ValueError(f"cost[{bad[0]}] is {vector[bad[0]]}, expected a finite number")
     return vector
 
 
@@ -110,7 +113,7 @@ class LinearSet:
             b_ub=np.concatenate([self.upper[above], -self.lower[below]]),
             A_eq=self.matrix[equal],
             b_eq=self.lower[equal],
-            bounds=np.stack([self.column_lower, self.column_upper], axis=1),
+            bounds=list(zip(self.column_lower.tolist(), self.column_upper.tolist(), strict=True)),
             method="highs-ds",
             options={
                 "presolve": presolve,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import product
 
 import numpy as np
 from scipy import sparse
 
-from reformulations.cancellation import Book, Cancelled, cancel, listed, product_name
+from reformulations.cancellation import SHOWN, Book, Cancelled, MayStay, cancel, listed, product_name
 from reformulations.convexity import TOLERANCE, convex_terms, is_convex
-from reformulations.identities import Forms, Substitution, kkt_identities, row_products
+from reformulations.identities import Forms, Substitution, added_at, kkt_identities, row_products
 from reformulations.programs import MPEC, Booleans, Columns, Integers, Product, Rows
 from reformulations.recovery import Recovery, Reduced
 from reformulations.refusal import NotApplicable
+from reformulations.weights import DUST
 
 LARGEST_RANGE = 2**20
 """Integer columns with more values than this are not worth a binary expansion."""
@@ -75,14 +76,15 @@ class Potentials:
         constants = Substitution.of_constants(mpec)
         objective = constants(_forms(mpec.products, 1, n))
         rows = constants(_forms(mpec.rows.products, len(mpec.rows), n))
-        image = replace(mpec, products=Product.none(), rows=replace(mpec.rows, products=Product.none()))
-        notes: list[str] = []
         convex = convex_terms(objective.products, n, self.tolerance)
+        notes: list[str] = []
         if len(rows.products) or not convex.all():
             bench = _Workbench.of(mpec, self.tolerance)
-            objective, note = bench.objective(objective, convex)
-            rows, row_notes = bench.rows(rows)
-            notes = note + row_notes
+            if not convex.all():
+                kept = objective.products.take(convex)
+                treated = Forms(objective.products.take(~convex), objective.linear, objective.constant)
+                objective = bench.rewritten(treated, kept, OBJECTIVE, tuple(Plain), notes)
+            rows = _rewritten_rows(bench, rows, notes)
         image = replace(
             mpec,
             cost=mpec.cost + objective.linear.toarray().ravel(),
@@ -105,6 +107,20 @@ def _with(rows: Rows, forms: Forms) -> Rows:
         rows.names,
         forms.products,
     )
+
+
+def _rewritten_rows(bench: _Workbench, forms: Forms, notes: list[str]) -> Forms:
+    """Rewrite every row that has products, each on its own."""
+    n, products = len(bench.mpec.columns), forms.products
+    order = np.argsort(products.index, kind="stable")
+    rows, starts = np.unique(products.index[order], return_index=True)
+    parts = []
+    for row, terms in zip(rows.tolist(), np.split(order, starts[1:]), strict=False):
+        zero = np.zeros(len(terms), np.int64)
+        alone = Product(zero, products.left[terms], products.right[terms], products.value[terms])
+        name = bench.mpec.rows.names[row]
+        parts.append(bench.rewritten(_forms(alone, 1, n), Product.none(), name, (Plain.NONE,), notes))
+    return added_at(replace(forms, products=Product.none()), parts, rows)
 
 
 def discrete_levels(columns: Columns) -> tuple[Booleans, ...]:
@@ -139,35 +155,55 @@ class _Workbench:
         aliases = Substitution.of_aliases(mpec)
         return cls(mpec, tolerance, aliases, Book.of(kkt_identities(mpec), aliases), multiplier, follower)
 
-    def objective(self, form: Forms, convex: Booleans) -> tuple[Forms, list[str]]:
-        """Rewrite the objective but for its convex blocks."""
-        if convex.all():
-            return form, []
-        kept = form.products.take(convex)
-        treated = Forms(form.products.take(~convex), form.linear, form.constant)
-        answer, note = self.rewritten(treated, kept, OBJECTIVE, tuple(Plain))
-        return answer, [note]
+    def rewritten(self, target: Forms, kept: Product, where: str, plains: tuple[Plain, ...], notes: list[str]) -> Forms:
+        """Return one form with ``kept`` and without its other products but those that may stay."""
+        columns, n = self.mpec.columns, len(self.mpec.columns)
+        reasons: list[str] = []
+        books = [self.book]
+        for plain, discrete in product(plains, discrete_levels(columns)):
+            # A product that may stay keeps the columns the user wrote, whose bounds are known.
+            held = discrete[target.products.left] | discrete[target.products.right]
+            moved = self.aliases(replace(target, products=target.products.take(~held)))
+            for more in (False, True):
+                if more and len(books) == 1:
+                    books.append(self.book.extended(row_products(self.mpec, moved.products), self.aliases))
+                book = books[more]
+                answer = cancel(book, moved, self._may_stay(plain, discrete), columns.names)
+                if isinstance(answer, str):
+                    reasons.append(answer)
+                    continue
+                stays = kept + target.products.take(held) + answer.form.products
+                continuous = stays.take(~(discrete[stays.left] | discrete[stays.right]))
+                if is_convex(continuous, n, self.tolerance):
+                    notes.append(f"{where}: {_note(target.products, stays, answer, book, columns)}")
+                    return replace(answer.form, products=stays)
+        raise NotApplicable(where, f"{reasons[1]}; {WAY_OUT}")  # of all identities, with nothing to stay
 
-    def rows(self, forms: Forms) -> tuple[Forms, list[str]]:
-        """Rewrite every row that has products."""
-        n, names = len(self.mpec.columns), self.mpec.rows.names
-        touched = np.unique(forms.products.index).tolist()
-        parts, notes = [_forms(Product.none(), len(forms), n)], []
-        for row in touched:
-            mine = forms.products.take(forms.products.index == row)
-            alone = _forms(Product(np.zeros_like(mine.index), mine.left, mine.right, mine.value), 1, n)
-            part, note = self.rewritten(alone, Product.none(), names[row], (Plain.NONE,))
-            parts.append(part)
-            notes.append(note)
-        index = np.array(touched, np.int64)
-        spread = sparse.coo_array((np.ones(len(touched)), (index, np.arange(len(touched)))), shape=(len(forms), len(touched)))
-        linear, constant = forms.linear, forms.constant
-        stays = Product.none()
-        if touched:
-            stacked = sparse.vstack([part.linear for part in parts[1:]], format="csr")
-            linear = sparse.csr_array(linear + spread.tocsr() @ stacked)
-            constant = constant + spread.tocsr() @ np.concatenate([part.constant for part in parts[1:]])
-            for row, part in zip(touched, parts[1:], strict=True):
-                q = part.products
-                stays = stays + Product(np.full_like(q.index, row), q.left, q.right, q.value)
-        return Forms(stays, linear, constant), notes
+    def _may_stay(self, plain: Plain, discrete: Booleans) -> MayStay:
+        def mask(left: Integers, right: Integers) -> Booleans:
+            stays = discrete[left] | discrete[right]
+            if plain is Plain.NONE:
+                return stays
+            primal = ~self.multiplier[left] & ~self.multiplier[right]
+            if plain is Plain.WITHIN_A_LEVEL:
+                primal &= self.follower[left] == self.follower[right]
+            return stays | primal
+
+        return mask
+
+
+def _note(treated: Product, stays: Product, answer: Cancelled, book: Book, columns: Columns) -> str:
+    """Say which products became linear, by what, and what is left."""
+    pairs = zip(treated.left[: SHOWN + 1].tolist(), treated.right[: SHOWN + 1].tolist(), strict=True)
+    examples = listed([product_name(columns.names, *pair) for pair in pairs], len(treated))
+    if len(answer.identity) == 0:
+        return f"{len(treated)} products left as they are ({examples}): a factor is discrete, or the form convex"
+    names = listed([f"'{book.identities.names[k]}'" for k in answer.identity[:SHOWN].tolist()], len(answer.identity))
+    size = np.abs(answer.weight)
+    equal = len(size) > 1 and bool(size.max() - size.min() <= DUST * size.max())
+    kind = ", all potentials equal: strong duality" if equal else ""
+    left = f"; {len(stays)} products stay, with a discrete factor or convex" if len(stays) else ""
+    return (
+        f"{len(treated)} products ({examples}) linearised exactly by {len(answer.identity)} identities "
+        f"({names}{kind}){left}"
+    )

@@ -127,7 +127,7 @@ class Scenarios:
 
     def __post_init__(self) -> None:
         points = np.array(self.points, dtype=np.float64)
-        if points.ndim != 2 or len(points) == 0:  # noqa: PLR2004
+        if points.ndim != 2 or len(points) == 0:  # noqa: PLR2004 - a table has two axes
             raise ValueError(f"points has shape {points.shape}, expected one row for each of at least one scenario")
         bad = np.argwhere(~np.isfinite(points))
         if len(bad):
@@ -206,6 +206,8 @@ class Polyhedron:
 
     def __post_init__(self) -> None:
         matrix = sparse.csr_array(self.matrix).astype(np.float64, copy=True)
+        if matrix.ndim != 2:  # noqa: PLR2004 - a matrix has two axes
+            raise ValueError(f"matrix of the polyhedron has shape {matrix.shape}, expected rows of coefficients")
         if not np.isfinite(matrix.data).all():
             raise ValueError("matrix of the polyhedron has an entry that is not finite")
         object.__setattr__(self, "matrix", matrix)

@@ -167,7 +167,7 @@ def _cut(rays: Floats, zeros: Booleans, row: Floats, index: int) -> tuple[Floats
         common = zeros[out] & zeros[inside]
         for shared, kept in zip(common, np.flatnonzero(inside), strict=True):
             # two rays span a face exactly when no third ray lies on all the rows they share
-            if np.count_nonzero(zeros[:, shared].all(axis=1)) == 2:  # noqa: PLR2004
+            if np.count_nonzero(zeros[:, shared].all(axis=1)) == 2:  # noqa: PLR2004 - the two rays themselves
                 ray = rate[out] * rays[kept] - rate[kept] * rays[out]
                 mark = shared.copy()
                 mark[index] = True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +16,10 @@ TOLERANCE = 1e-9
 
 DUST = 1e-12
 """What is smaller than this, relative to the terms it was added up from, is rounding."""
+
+
+Restriction = tuple[int, float, dict[int, float]]
+"""An equation that says ``constant + sum_p slope[p] * parameter[p] == 0``: its number, constant, slopes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,7 @@ class System:
 
 def _adjacency(matrix: Matrix) -> list[list[tuple[int, float]]]:
     entries = list(zip(matrix.indices.tolist(), matrix.data.tolist(), strict=True))
-    starts = matrix.indptr.tolist()
-    return [entries[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [entries[a:b] for a, b in pairwise(matrix.indptr.tolist())]
 
 
 @dataclass(slots=True)
@@ -67,14 +71,15 @@ def solve(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> d
 
     Only what the wanted equations reach takes part. An equation with one unknown left gives it; when
     there is none, the next unknown becomes a parameter. Equations whose unknowns are all known
-    restrict the parameters, which are found at the end by least squares (minimum norm). Time is
-    linear in the number of entries reached.
+    restrict the parameters, which are found at the end by least squares (minimum norm); a parameter
+    that nothing restricts takes the value that makes most weights zero. Time is linear in the number
+    of entries reached.
     """
     state = _reach(system, wanted, free)
     if isinstance(state, Conflict):
         return state
     state.ready.extend(e for e, count in state.left.items() if count == 1)
-    restrictions: list[tuple[int, float, dict[int, float]]] = []
+    restrictions: list[Restriction] = []
     position = 0
     while True:
         while state.ready:
@@ -90,10 +95,10 @@ def solve(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> d
             break
         _fix(system, state, state.order[position], 0.0, {state.parameters: 1.0}, -1)
         state.parameters += 1
-    parameters = _parameters(restrictions, state.parameters)
+    parameters = _restricted(restrictions)
     if isinstance(parameters, int):
         return _conflict(system, state, parameters)
-    return _weights(state, parameters)
+    return _weights(state, _unrestricted(state, parameters))
 
 
 def _reach(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> _State | Conflict:
@@ -161,16 +166,16 @@ def _fix(system: System, state: _State, k: int, constant: float, slope: dict[int
                 state.ready.append(equation)
 
 
-def _parameters(restrictions: list[tuple[int, float, dict[int, float]]], count: int) -> list[float] | int:
-    """Return the parameters of least norm, or the equation that contradicts the others."""
-    distinct: dict[tuple[object, ...], tuple[int, float, dict[int, float]]] = {}
+def _restricted(restrictions: list[Restriction]) -> dict[int, float] | int:
+    """Return the restricted parameters, of least norm, or the equation that contradicts the others."""
+    distinct: dict[tuple[object, ...], Restriction] = {}
     for equation, constant, slopes in restrictions:
         unit = slopes[min(slopes)]
         scaled = {p: s / unit for p, s in sorted(slopes.items())}
         key = (round(constant / unit, 12), *((p, round(s, 12)) for p, s in scaled.items()))
         distinct.setdefault(key, (equation, constant / unit, scaled))
-    values = [0.0] * count
-    for group in _groups(list(distinct.values()), count):
+    values: dict[int, float] = {}
+    for group in _groups(list(distinct.values())):
         columns = sorted({p for _, _, slopes in group for p in slopes})
         place = {p: i for i, p in enumerate(columns)}
         matrix = np.zeros((len(group), len(columns)))
@@ -184,18 +189,16 @@ def _parameters(restrictions: list[tuple[int, float, dict[int, float]]], count: 
         worst = int(np.argmax(miss - TOLERANCE * scale))
         if miss[worst] > TOLERANCE * scale[worst]:
             return group[worst][0]
-        for p, value in zip(columns, solution.tolist(), strict=True):
-            values[p] = value
+        values.update(zip(columns, solution.tolist(), strict=True))
     return values
 
 
-def _groups(
-    restrictions: list[tuple[int, float, dict[int, float]]], count: int
-) -> list[list[tuple[int, float, dict[int, float]]]]:
+def _groups(restrictions: list[Restriction]) -> list[list[Restriction]]:
     """Split the restrictions into groups without a parameter in common."""
-    root = list(range(count))
+    root: dict[int, int] = {}
 
     def find(p: int) -> int:
+        root.setdefault(p, p)
         while root[p] != p:
             root[p] = root[root[p]]
             p = root[p]
@@ -205,10 +208,29 @@ def _groups(
         first, *others = slopes
         for p in others:
             root[find(p)] = find(first)
-    groups: dict[int, list[tuple[int, float, dict[int, float]]]] = {}
+    groups: dict[int, list[Restriction]] = {}
     for restriction in restrictions:
         groups.setdefault(find(next(iter(restriction[2]))), []).append(restriction)
     return list(groups.values())
+
+
+def _unrestricted(state: _State, restricted: dict[int, float]) -> list[float]:
+    """Give every parameter a value; what no equation restricts makes as many weights zero as it can."""
+    zeros: list[list[float]] = [[] for _ in range(state.parameters)]
+    for k, slopes in state.slope.items():
+        if len(slopes) == 1:
+            ((p, slope),) = slopes.items()
+            zeros[p].append(-state.constant[k] / slope)
+    return [restricted[p] if p in restricted else _most_frequent(values) for p, values in enumerate(zeros)]
+
+
+def _most_frequent(values: list[float]) -> float:
+    """Return the value that stands there most often but for rounding, the smallest of several; 0 for none."""
+    first: dict[float, float] = {}
+    for value in values:
+        first.setdefault(round(value, 9), value)
+    counts = Counter(round(value, 9) for value in values)
+    return first[max(counts, key=lambda value: (counts[value], -abs(value)))] if values else 0.0
 
 
 def _weights(state: _State, parameters: list[float]) -> dict[int, float]:

@@ -1,0 +1,168 @@
+"""Solve a compiled game: branch and bound, tangents for convex objectives, and the polished point."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from bilevel.errors import SolverFailure
+from bilevel.highs import HighsOptions, MipProgress, PersistentHighs
+from bilevel.outcome import Outcome
+from bilevel.pipeline import Image
+from reformulations.programs import MPEC, Columns, Floats, MixedIntegerProgram, Rows
+from reformulations.tangents import epigraph, tangents
+
+ROUNDS = 200
+"""Most rounds of tangents; the gap is reported as it stands after them."""
+
+Progress = Callable[[MipProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What solving the image gave: a point of its MPEC, its objective, and the proven lower bound."""
+
+    status: str
+    point: Floats | None
+    objective: float
+    bound: float
+    nodes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS."""
+
+    gap: float = 1e-6
+    time_limit: float | None = None
+    threads: int | None = None
+    progress: Progress | None = None
+
+
+def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
+    """Solve the program of ``image``; ``start`` is a point of the MPEC to begin with.
+
+    The complementarity pattern and the integers of each incumbent are fixed in the MPEC, and the
+    linear or quadratic program that remains gives the point returned: no big-M is left in it. The
+    bound is the proven bound of the branch and bound. Convex quadratic objectives are bounded
+    below by tangents, refined until the gap is closed.
+    """
+    began = time.perf_counter()
+    if len(image.program.products):
+        return _with_tangents(image, limits, start, began)
+    solver = PersistentHighs(image.program, _options(limits))
+    if start is not None:
+        _set_start(solver, image, start)
+    outcome = solver.solve()
+    return _answer(image, outcome, outcome.bound, limits, began)
+
+
+def _options(limits: Limits) -> HighsOptions:
+    # half of the gap is left for what polishing moves
+    return HighsOptions(
+        threads=limits.threads, time_limit=limits.time_limit, gap=0.5 * limits.gap, progress=limits.progress
+    )
+
+
+def _answer(image: Image, outcome: Outcome, bound: float, limits: Limits, began: float) -> Answer:
+    if outcome.point is None:
+        return Answer(outcome.status, None, np.inf, bound, outcome.nodes, time.perf_counter() - began)
+    point = polished(image, outcome.point, limits.threads)
+    objective = image.mpec.objective(point)
+    return Answer(outcome.status, point, objective, bound, outcome.nodes, time.perf_counter() - began)
+
+
+def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: float) -> Answer:
+    program, parts = epigraph(image.program)
+    n = len(image.program.columns)
+    solver = PersistentHighs(program, _options(limits))
+    best, point, bound, nodes = np.inf, None, -np.inf, 0
+    outcome = None
+    for _ in range(ROUNDS):
+        remaining = None if limits.time_limit is None else limits.time_limit - (time.perf_counter() - began)
+        if remaining is not None and remaining <= 0:
+            return Answer("time_limit", point, best, bound, nodes, time.perf_counter() - began)
+        first = point if point is not None else start
+        if first is not None:
+            roots = parts.roots(np.concatenate([first, pattern_of(image, first)]))
+            _set_start(solver, image, first, parts.weight * roots**2)
+        outcome = solver.solve(time_limit=remaining)
+        nodes += outcome.nodes
+        bound = max(bound, outcome.bound)
+        if outcome.point is None:
+            return Answer(outcome.status, point, best, bound, nodes, time.perf_counter() - began)
+        candidate = polished(image, outcome.point[:n], limits.threads)
+        value = image.mpec.objective(candidate)
+        if value < best:
+            best, point = value, candidate
+        if best - bound <= limits.gap * max(1.0, abs(best)) or outcome.status != "optimal":
+            break
+        solver.add_rows(tangents(parts, parts.roots(outcome.point), n))
+        solver.add_rows(tangents(parts, parts.roots(np.concatenate([candidate, outcome.point[len(candidate) : n]])), n))
+    status = outcome.status if outcome is not None else "limit"
+    return Answer(status, point, best, bound, nodes, time.perf_counter() - began)
+
+
+def _set_start(solver: PersistentHighs, image: Image, point: Floats, squares: Floats | None = None) -> None:
+    parts = [point, pattern_of(image, point)] + ([] if squares is None else [squares])
+    solver.set_start(np.concatenate(parts))
+
+
+def pattern_of(image: Image, point: Floats) -> Floats:
+    """Return the value of each binary that fits a complementary ``point`` of the MPEC: 1 where active."""
+    pairs = image.mpec.complementarity
+    slack, multiplier = pairs.slacks(point), point[pairs.multiplier]
+    return np.where(multiplier[image.binaries] > slack[image.binaries], 1.0, 0.0)
+
+
+def polished(image: Image, point: Floats, threads: int | None = None) -> Floats:
+    """Return the best point of the MPEC with the complementarity pattern and integers of ``point``.
+
+    Where a binary is one, the slack is zero; elsewhere the multiplier is. What is left is a linear
+    or convex quadratic program without big-M. When it has no solution within tolerances, the given
+    point is returned as it is, for the certificate to judge.
+    """
+    mpec, size = image.mpec, len(image.mpec.columns)
+    active = pattern_of(image, point[:size]) if len(point) < len(image.program.columns) else point[size:]
+    program = _fixed_program(image, mpec, point[:size], np.round(active))
+    try:
+        outcome = PersistentHighs(program, HighsOptions(threads=threads)).solve()
+    except SolverFailure:
+        outcome = None
+    if outcome is None or outcome.point is None or outcome.status != "optimal":
+        return point[:size]
+    return outcome.point
+
+
+def _fixed_program(image: Image, mpec: MPEC, point: Floats, active: Floats) -> MixedIntegerProgram:
+    pairs = mpec.complementarity
+    on = np.zeros(len(pairs), bool)
+    on[image.binaries[active > 0]] = True
+    always = image.bounds.slack_upper <= 0
+    on[~pairs.equality & always & (image.bounds.multiplier_upper > 0)] = True
+    off = ~on & ~pairs.equality
+    lower, upper = mpec.columns.lower.copy(), mpec.columns.upper.copy()
+    upper[pairs.multiplier[off]] = 0.0
+    whole = mpec.columns.integer
+    lower[whole] = upper[whole] = np.round(point[whole])
+    single = on & (pairs.row < 0)
+    first = pairs.slack.indptr[:-1][single]
+    column, sign = pairs.slack.indices[first], pairs.slack.data[first]
+    lower[column] = upper[column] = sign * pairs.offset[single]
+    row_upper = mpec.rows.upper.copy()
+    tight = on & (pairs.row >= 0)
+    row_upper[pairs.row[tight]] = pairs.offset[tight]
+    return MixedIntegerProgram(
+        Columns(lower, upper, np.zeros(len(lower), bool), mpec.columns.names),
+        Rows(sparse.csr_array(mpec.rows.matrix), mpec.rows.lower, row_upper, mpec.rows.names),
+        mpec.cost,
+        mpec.constant,
+        mpec.products,
+    )
+
+

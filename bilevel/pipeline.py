@@ -1,0 +1,177 @@
+"""The compiler on arrays: from a game to one mixed-integer program, with the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from bilevel.bounding import derive_bounds
+from bilevel.errors import NoBound, NotApplicable
+from bilevel.methods import KKT, Method, StrongDuality
+from reformulations import big_m, refusal, strong_duality
+from reformulations.bounds import USER, Bounds, Source
+from reformulations.canonical import Canonical
+from reformulations.conditions import require_continuous_followers, require_convex_followers, require_followers
+from reformulations.kkt import KKT as KKTPass
+from reformulations.potentials import Potentials
+from reformulations.products import BinaryProducts, FollowerProducts
+from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram
+from reformulations.recovery import Recovery
+
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A compiled game: the single-level program and everything needed to come back.
+
+    ``mpec`` is the linearised MPEC whose columns are the first of ``program``; ``to_source`` maps its
+    points to primal-dual points of ``source``. ``binaries[k]`` is the complementarity behind the
+    ``k``-th binary that follows the MPEC's columns. ``assumes`` names what was not derived; ``notes``
+    say what was done.
+    """
+
+    source: BilevelProgram
+    mpec: MPEC
+    program: MixedIntegerProgram
+    to_source: Recovery
+    bounds: Bounds
+    binaries: Integers
+    method: Method
+    assumes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def source_point(self, point: Floats) -> Floats:
+        """Return the primal-dual point of the source from a point of the program or of the MPEC."""
+        return self.to_source(point[: len(self.mpec.columns)])
+
+
+def compile_program(
+    source: BilevelProgram,
+    method: Method,
+    given: Mapping[int, tuple[float, float]] | float | None = None,
+    known: Bounds | None = None,
+    threads: int | None = None,
+) -> Image:
+    """Compile a game to one mixed-integer program.
+
+    Parameters
+    ----------
+    source
+        The game as read.
+    method
+        How the followers' optimality is written.
+    given
+        Bounds of multipliers by the user: one number for all, or ranges by position ``0..m + 2 n``
+        among the multipliers of the source, in the user's sign.
+    known
+        Bounds derived before for the same lower level; they are reused and nothing is derived.
+
+    Raises
+    ------
+    NotApplicable
+        When the game does not fit the method; names the component.
+    NoBound
+        When a bound is needed and none can be derived.
+    """
+    try:
+        return _compile(source, method, given, known, threads)
+    except refusal.NotApplicable as refused:
+        if isinstance(refused, NotApplicable):
+            raise
+        kind = NoBound if "bound can be derived" in refused.reason or "bound found" in refused.reason else NotApplicable
+        raise kind(refused.where, refused.reason) from refused
+
+
+def _compile(
+    source: BilevelProgram,
+    method: Method,
+    given: Mapping[int, tuple[float, float]] | float | None,
+    known: Bounds | None,
+    threads: int | None,
+) -> Image:
+    require_followers(source)
+    require_continuous_followers(source)
+    without_products = FollowerProducts().apply(source)
+    canonical = Canonical().apply(without_products.program)
+    require_convex_followers(canonical.program)
+    kkt = KKTPass().apply(canonical.program)
+    linear = Potentials().apply(kkt.program)
+    to_source = without_products.recover @ canonical.recover @ kkt.recover @ linear.recover
+    mpec = linear.program
+    if known is None:
+        derived = derive_bounds(mpec, threads=threads)
+        mpec, bounds = derived.mpec, derived.bounds
+        if given is not None:
+            bounds = _with_given(bounds, mpec, _multiplier_signs(source, to_source, mpec), given)
+    else:
+        bounds = known
+    if isinstance(method, StrongDuality):
+        mpec = strong_duality.StrongDuality().apply(mpec).program
+        bounds = _of_equalities(bounds, linear.program)
+    products = BinaryProducts().apply(_with_multiplier_boxes(mpec, bounds))
+    mpec, to_source = products.program, to_source @ products.recover
+    written = big_m.BigM(bounds).apply(mpec)
+    return Image(
+        source=source,
+        mpec=mpec,
+        program=written.program,
+        to_source=to_source,
+        bounds=bounds,
+        binaries=big_m.binaries_of(mpec, bounds),
+        method=method,
+        assumes=without_products.assumes + linear.assumes + products.assumes + written.assumes,
+        notes=without_products.notes + linear.notes + products.notes + written.notes,
+    )
+
+
+def _with_multiplier_boxes(mpec: MPEC, bounds: Bounds) -> MPEC:
+    """Return the MPEC whose multiplier columns have the bounds."""
+    column = mpec.complementarity.multiplier
+    lower, upper = mpec.columns.lower.copy(), mpec.columns.upper.copy()
+    lower[column] = np.maximum(lower[column], bounds.multiplier_lower)
+    upper[column] = np.minimum(upper[column], bounds.multiplier_upper)
+    return replace(mpec, columns=replace(mpec.columns, lower=lower, upper=upper))
+
+
+def _of_equalities(bounds: Bounds, before: MPEC) -> Bounds:
+    """Keep the bounds of the entries that strong duality leaves: the equalities."""
+    kept = before.complementarity.equality
+    return Bounds(
+        *(getattr(bounds, item)[kept] for item in ("multiplier_lower", "multiplier_upper", "slack_upper")),
+        *(getattr(bounds, item)[kept] for item in ("source", "argument", "slack_source")),
+    )
+
+
+def _multiplier_signs(source: BilevelProgram, to_source: Recovery, mpec: MPEC) -> Matrix:
+    """Return ``(m + 2 n, p)``: the user's multipliers from those of the lower-level rows."""
+    n = len(source.columns)
+    return sparse.csr_array(to_source.matrix[n:][:, mpec.complementarity.multiplier])
+
+
+def _with_given(
+    bounds: Bounds, mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, float]] | float
+) -> Bounds:
+    equality = mpec.complementarity.equality
+    count = len(equality)
+    least, most = np.full(count, -np.inf), np.full(count, np.inf)
+    if not isinstance(given, Mapping):
+        least[:], most[:] = np.where(equality, -float(given), 0.0), float(given)
+        return bounds.tightened(least, most, USER, Source.GIVEN)
+    for position, (low, high) in given.items():
+        begin, end = signs.indptr[position : position + 2]
+        for entry, sign in zip(signs.indices[begin:end].tolist(), signs.data[begin:end].tolist(), strict=True):
+            small, large = (low, high) if sign > 0 else (-high, -low)
+            least[entry] = small if equality[entry] else 0.0
+            most[entry] = large if equality[entry] else max(large, 0.0)
+    return bounds.tightened(least, most, USER, Source.GIVEN)
+
+
+def method_bounds(method: Method) -> Any:
+    """Return what the user gave as bounds of multipliers."""
+    return method.complementarity.bounds if isinstance(method, KKT) else method.bounds
+
+

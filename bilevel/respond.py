@@ -1,0 +1,109 @@
+"""Solve every follower again at a point of the game, from its own rows and objective only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bilevel.errors import BilevelError, SolverFailure
+from bilevel.highs import PersistentHighs
+from bilevel.outcome import HighsOptions, Outcome
+from reformulations import refusal
+from reformulations.convexity import is_convex
+from reformulations.programs import Floats, Integers, Role
+from reformulations.responses import HeldGame, Responses, linearised, response_program
+
+_GAP = 1e-9
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The joint problem of some followers and what solving it gave; ``remark`` says why there is no optimum."""
+
+    players: Integers
+    responses: Responses | None
+    outcome: Outcome | None
+    remark: str = ""
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether the problem was solved."""
+        return self.outcome is not None and self.outcome.status == "optimal"
+
+
+def respond(held: HeldGame, threads: int | None = None) -> tuple[Answered, ...]:
+    """Solve every follower of ``held`` again: all linear ones as one program, each other one by itself.
+
+    A quadratic follower that HiGHS fails on, or answers worse than the point does, is bounded by
+    the linear program of its tangent at the point. Linear followers are taken one by one when their
+    joint program has no optimum, to find out whose fault it is.
+    """
+    options = HighsOptions(gap=_GAP, threads=threads, time_limit=_SECONDS)
+    game = held.game
+    followers = np.flatnonzero(game.roles == Role.FOLLOWER)
+    alone = np.zeros(len(game.players), dtype=bool)
+    alone[held.objectives.products.index] = True
+    alone[held.game.row_owner[held.rows.products.index]] = True
+    alone[game.column_owner[game.columns.integer]] = True
+    joint = followers[~alone[followers]]
+    answers = [_answer(held, np.array([player]), options) for player in followers[alone[followers]]]
+    if len(joint):
+        together = _answer(held, joint, options)
+        single = together.is_optimal or len(joint) == 1
+        answers += [together] if single else [_answer(held, np.array([player]), options) for player in joint]
+    return tuple(answers)
+
+
+def optima(held: HeldGame, answers: Sequence[Answered]) -> Floats:
+    """Return the optimal objective of each player ``(P,)`` in its own sense; NaN where there is none."""
+    game = held.game
+    point, known = held.point.copy(), np.zeros(len(game.players), dtype=bool)
+    values = np.full(len(game.players), np.nan)
+    for answer in answers:
+        if not answer.is_optimal or answer.responses is None or answer.outcome is None:
+            continue
+        if answer.outcome.point is not None:
+            point[answer.responses.columns] = answer.outcome.point
+            known[answer.players] = True
+        else:
+            values[answer.players] = game.objectives.sense[answer.players] * answer.outcome.bound
+    return np.where(known, held.objectives.value(point), values)
+
+
+def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answered:
+    try:
+        responses = response_program(held, players)
+    except refusal.NotApplicable as refused:
+        return Answered(players, None, None, str(refused))
+    program = responses.program
+    if not is_convex(program.products, len(program.columns)):
+        return Answered(players, responses, None, "its objective is not convex in its own columns")
+    try:
+        outcome: Outcome | None = PersistentHighs(program, options).solve()
+    except BilevelError as failure:
+        outcome, remark = None, str(failure)
+    else:
+        remark = "" if outcome.status == "optimal" else f"solved again, it is {outcome.status.replace('_', ' ')}"
+    if len(program.products):
+        here = held.point[responses.columns]
+        worse = outcome is not None and outcome.objective is not None and outcome.objective > program.objective(here)
+        if outcome is None or (worse and outcome.status == "optimal"):
+            return _bounded_by_tangent(Answered(players, responses, outcome, remark), here, options)
+    return Answered(players, responses, outcome, remark)
+
+
+def _bounded_by_tangent(answer: Answered, point: Floats, options: HighsOptions) -> Answered:
+    """Replace the optimum by a bound from below, and leave the answer as it is where that is infinite."""
+    if answer.responses is None:
+        return answer
+    try:
+        outcome = PersistentHighs(linearised(answer.responses.program, point), options).solve()
+    except SolverFailure:
+        return answer
+    if outcome.status != "optimal":
+        return answer
+    bound_only = replace(outcome, point=None, objective=None, row_duals=None, column_duals=None)
+    return replace(answer, outcome=bound_only, remark="")

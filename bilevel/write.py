@@ -1,0 +1,74 @@
+"""A mixed-integer program as a Pyomo model, or as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyomo.environ as pyo
+
+from bilevel.errors import InvalidGame
+from bilevel.highs import PersistentHighs
+from reformulations.programs import Floats, MixedIntegerProgram
+
+
+def to_pyomo(program: MixedIntegerProgram) -> pyo.ConcreteModel:
+    """Return the program as a Pyomo model: ``z`` and ``row`` indexed by the user's names.
+
+    Names that occur twice get their position appended.
+    """
+    model = pyo.ConcreteModel()
+    labels = _unique(list(program.columns.names))
+    columns = program.columns
+    model.z = pyo.Var(labels)
+    variables = [model.z[label] for label in labels]
+    for variable, low, high, whole in zip(
+        variables, columns.lower.tolist(), columns.upper.tolist(), columns.integer.tolist(), strict=True
+    ):
+        variable.setlb(low if np.isfinite(low) else None)
+        variable.setub(high if np.isfinite(high) else None)
+        variable.domain = pyo.Integers if whole else pyo.Reals
+    rows, matrix = program.rows, program.rows.matrix
+    model.row = pyo.Constraint(pyo.Any)
+    for i, label in enumerate(_unique(list(rows.names))):
+        begin, end = matrix.indptr[i], matrix.indptr[i + 1]
+        if begin == end:
+            continue
+        body = _linear(matrix.data[begin:end], [variables[j] for j in matrix.indices[begin:end]])
+        low, high = float(rows.lower[i]), float(rows.upper[i])
+        if low == high:
+            model.row[label] = body == low
+        else:
+            model.row[label] = (low if np.isfinite(low) else None, body, high if np.isfinite(high) else None)
+    model.objective = pyo.Objective(expr=program.constant + _linear(program.cost, variables) + _bilinear(program, variables))
+    return model
+
+
+def _linear(coefficients: Floats, variables: list[pyo.Var]) -> object:
+    used = np.flatnonzero(coefficients)
+    return pyo.quicksum((float(coefficients[k]) * variables[k] for k in used), linear=True)
+
+
+def _bilinear(program: MixedIntegerProgram, variables: list[pyo.Var]) -> object:
+    terms = zip(program.products.left, program.products.right, program.products.value, strict=True)
+    return pyo.quicksum(float(v) * variables[i] * variables[j] for i, j, v in terms)
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+    return [name if seen[name] == 1 else f"{name} #{i}" for i, name in enumerate(names)]
+
+
+def write(program: MixedIntegerProgram, path: str) -> None:
+    """Write the program to a file; the ending says how: ``.mps`` or ``.lp``.
+
+    Raises
+    ------
+    InvalidGame
+        For another ending.
+    """
+    if Path(path).suffix not in {".mps", ".lp"}:
+        raise InvalidGame(f"{path}: the ending must be .mps or .lp")
+    PersistentHighs(program).write(path)
