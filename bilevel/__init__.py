@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bilevel.compile import Compiled
+from bilevel.compile import compile_game as compile  # noqa: A004 - bl.compile is the public name
 from bilevel.errors import (
     BilevelError,
     InfeasibleFollower,
+    InfeasibleGame,
     InvalidGame,
     NoBound,
     NotApplicable,
@@ -13,20 +16,27 @@ from bilevel.errors import (
 )
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
 from bilevel.methods import KKT, BigM, StrongDuality
+from bilevel.solution import Solution
+from bilevel.solve import solve
 
 __all__ = [
     "KKT",
     "BigM",
     "BilevelError",
+    "Compiled",
     "Follower",
     "InfeasibleFollower",
+    "InfeasibleGame",
     "InvalidGame",
     "Multiplier",
     "NoBound",
     "NotApplicable",
     "Recourse",
+    "Solution",
     "SolverFailure",
     "StrongDuality",
-    "Uncertain",
     "UnboundedFollower",
+    "Uncertain",
+    "compile",
+    "solve",
 ]

@@ -21,10 +21,14 @@ MOST_PROGRAMS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Bounds of the lower-level rows, and the MPEC with the bounds of its columns tightened."""
+    """Bounds of the lower-level rows, and the MPEC with the bounds of its columns tightened.
+
+    ``infeasible`` tells that a relaxation has no point, hence the game neither.
+    """
 
     mpec: MPEC
     bounds: Bounds
+    infeasible: bool = False
 
 
 def derive_bounds(mpec: MPEC, given: Bounds | None = None, threads: int | None = None) -> Derived:
@@ -44,7 +48,10 @@ def derive_bounds(mpec: MPEC, given: Bounds | None = None, threads: int | None =
     for player in np.unique(mpec.complementarity.owner).tolist():
         bounds = _from_bases(mpec, bounds, player, lower, upper)
         if _wants_programs(mpec, bounds, player):
-            bounds = _from_relaxation(mpec, bounds, player, (lower, upper), options)
+            found = _from_relaxation(mpec, bounds, player, (lower, upper), options)
+            if found is None:
+                return Derived(mpec, bounds, infeasible=True)
+            bounds = found
     return Derived(_with_boxes(mpec, bounds, lower, upper), bounds)
 
 
@@ -123,8 +130,8 @@ def _with_boxes(mpec: MPEC, bounds: Bounds, lower: Floats, upper: Floats) -> MPE
 
 def _from_relaxation(
     mpec: MPEC, bounds: Bounds, player: int, box: tuple[Floats, Floats], options: HighsOptions
-) -> Bounds:
-    """Solve one linear program for each bound of one follower's rows."""
+) -> Bounds | None:
+    """Solve one linear program for each bound of one follower's rows; None when the relaxation has no point."""
     lower, upper = box[0].copy(), box[1].copy()
     column = mpec.complementarity.multiplier
     lower[column] = np.maximum(lower[column], bounds.multiplier_lower)
@@ -135,7 +142,7 @@ def _from_relaxation(
     least, most, slack = np.full(count, -np.inf), np.full(count, np.inf), np.full(count, np.inf)
     extremes = _Extremes(relaxed.program, options)
     if not extremes.feasible():
-        return bounds
+        return None
     only_infinite = count > MOST_PROGRAMS
     for k, entry in enumerate(relaxed.entries.tolist()):
         if mpec.complementarity.equality[entry]:
@@ -152,9 +159,7 @@ def _from_relaxation(
     return bounds.with_slacks(np.maximum(padded(slack), 0.0))
 
 
-def _greatest_multiplier(
-    mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k: int, direction: Integers
-) -> float:
+def _greatest_multiplier(mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k: int, direction: Integers) -> float:
     """Maximise a multiplier over the relaxation with its row active and those that exclude it at zero."""
     pairs, entry = mpec.complementarity, int(relaxed.entries[k])
     excluded = np.flatnonzero(direction == direction[k])

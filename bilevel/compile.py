@@ -66,11 +66,16 @@ def compile_game(model: BlockData, *, method: Method | str = "auto", threads: in
         When the model is not a game.
     NotApplicable
         When the game does not fit the method; names the component and the way out.
+    InfeasibleGame
+        When deriving the bounds shows that the game has no feasible point.
     """
-    game = read(model)
-    chosen = chosen_method(method)
-    given = given_bounds(game, method_bounds(chosen))
-    return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
+    return compile_read(read(model), chosen_method(method), threads)
+
+
+def compile_read(game: Game, method: Method, threads: int | None = None) -> Compiled:
+    """Compile a game that has been read."""
+    given = given_bounds(game, method_bounds(method))
+    return Compiled(game, compile_program(game.program, method, given, threads=threads))
 
 
 def chosen_method(method: Method | str) -> Method:

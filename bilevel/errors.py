@@ -21,6 +21,10 @@ class InvalidGame(BilevelError):
     """The game is declared wrongly."""
 
 
+class InfeasibleGame(BilevelError):
+    """The game has no feasible point, even if the followers need not respond optimally."""
+
+
 class InfeasibleFollower(BilevelError):
     """A follower has no feasible response."""
 

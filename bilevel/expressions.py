@@ -97,7 +97,7 @@ class ExpressionReader:
         """
         terms = _Terms()
         for i, expression in enumerate(expressions):
-            found = self._linear.walk_expression(expression)
+            found = _walk(self._linear, expression, sources[i])
             if found.nonlinear is None:
                 terms.end(found)
             else:
@@ -114,11 +114,7 @@ class ExpressionReader:
     def _add_bilinear(self, terms: _Terms, expression: Any, source: ComponentData) -> None:
         if expression.__class__ is SumExpression:
             expression = self._without_plain_products(terms, expression)
-        try:
-            found = self._quadratic.walk_expression(expression)
-        except NameError as error:
-            # Pyomo 6.10.1 fails like this where a coefficient inside a product is not a number.
-            raise _not_finite(source, "a coefficient of a product") from error
+        found = _walk(self._quadratic, expression, source)
         if found.nonlinear is not None:
             raise NotApplicable(
                 source.name,
@@ -196,6 +192,14 @@ class ExpressionReader:
             f"{source.name}: it uses {self._at(column).name}, which no active block of this model declares; "
             "activate the block that declares it, declare it in this model, or fix it"
         )
+
+
+def _walk(visitor: LinearRepnVisitor, expression: Any, source: ComponentData) -> Any:
+    try:
+        return visitor.walk_expression(expression)
+    except (AttributeError, NameError) as error:
+        # Pyomo 6.10.1 fails like this, without a name, where a coefficient inside a product is not a number.
+        raise _not_finite(source, "a coefficient of a product") from error
 
 
 def _first(mask: np.ndarray) -> Integers:

@@ -102,8 +102,8 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
             best, point = value, candidate
         if best - bound <= limits.gap * max(1.0, abs(best)) or outcome.status != "optimal":
             break
-        solver.add_rows(tangents(parts, parts.roots(outcome.point), n))
-        solver.add_rows(tangents(parts, parts.roots(np.concatenate([candidate, outcome.point[len(candidate) : n]])), n))
+        solver.add_rows(tangents(parts, parts.roots(outcome.point)))
+        solver.add_rows(tangents(parts, parts.roots(np.concatenate([candidate, outcome.point[len(candidate) : n]]))))
     status = outcome.status if outcome is not None else "limit"
     return Answer(status, point, best, bound, nodes, time.perf_counter() - began)
 
@@ -164,5 +164,3 @@ def _fixed_program(image: Image, mpec: MPEC, point: Floats, active: Floats) -> M
         mpec.constant,
         mpec.products,
     )
-
-

@@ -10,18 +10,18 @@ import numpy as np
 from scipy import sparse
 
 from bilevel.bounding import derive_bounds
-from bilevel.errors import NoBound, NotApplicable
+from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
+from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.methods import KKT, Method, StrongDuality
-from reformulations import big_m, refusal, strong_duality
+from reformulations import big_m, kkt, refusal, strong_duality
 from reformulations.bounds import USER, Bounds, Source
 from reformulations.canonical import Canonical
-from reformulations.conditions import require_continuous_followers, require_convex_followers, require_followers
-from reformulations.kkt import KKT as KKTPass
+from reformulations.conditions import require_continuous_followers, require_convex_followers
+from reformulations.follower_products import FollowerProducts
 from reformulations.potentials import Potentials
-from reformulations.products import BinaryProducts, FollowerProducts
+from reformulations.products import BinaryProducts
 from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram
 from reformulations.recovery import Recovery
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +93,19 @@ def _compile(
     known: Bounds | None,
     threads: int | None,
 ) -> Image:
-    require_followers(source)
     require_continuous_followers(source)
     without_products = FollowerProducts().apply(source)
     canonical = Canonical().apply(without_products.program)
     require_convex_followers(canonical.program)
-    kkt = KKTPass().apply(canonical.program)
-    linear = Potentials().apply(kkt.program)
-    to_source = without_products.recover @ canonical.recover @ kkt.recover @ linear.recover
+    optimality = kkt.KKT().apply(canonical.program)
+    linear = Potentials().apply(optimality.program)
+    to_source = without_products.recover @ canonical.recover @ optimality.recover @ linear.recover
     mpec = linear.program
     if known is None:
         derived = derive_bounds(mpec, threads=threads)
+        if derived.infeasible:
+            refuse_hopeless_followers(mpec, source.players, threads)
+            raise InfeasibleGame("no point satisfies the rows of all players, even if the followers respond at will")
         mpec, bounds = derived.mpec, derived.bounds
         if given is not None:
             bounds = _with_given(bounds, mpec, _multiplier_signs(source, to_source, mpec), given)
@@ -152,9 +154,7 @@ def _multiplier_signs(source: BilevelProgram, to_source: Recovery, mpec: MPEC) -
     return sparse.csr_array(to_source.matrix[n:][:, mpec.complementarity.multiplier])
 
 
-def _with_given(
-    bounds: Bounds, mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, float]] | float
-) -> Bounds:
+def _with_given(bounds: Bounds, mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, float]] | float) -> Bounds:
     equality = mpec.complementarity.equality
     count = len(equality)
     least, most = np.full(count, -np.inf), np.full(count, np.inf)
@@ -173,5 +173,3 @@ def _with_given(
 def method_bounds(method: Method) -> Any:
     """Return what the user gave as bounds of multipliers."""
     return method.complementarity.bounds if isinstance(method, KKT) else method.bounds
-
-

@@ -17,6 +17,7 @@ from reformulations.responses import HeldGame, Responses, linearised, response_p
 
 _GAP = 1e-9
 _SECONDS = 60.0
+_WORSE = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +82,18 @@ def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answere
     program = responses.program
     if not is_convex(program.products, len(program.columns)):
         return Answered(players, responses, None, "its objective is not convex in its own columns")
+    here = held.point[responses.columns]
     try:
-        outcome: Outcome | None = PersistentHighs(program, options).solve()
+        outcome = PersistentHighs(program, options).solve()
     except BilevelError as failure:
-        outcome, remark = None, str(failure)
-    else:
-        remark = "" if outcome.status == "optimal" else f"solved again, it is {outcome.status.replace('_', ' ')}"
-    if len(program.products):
-        here = held.point[responses.columns]
-        worse = outcome is not None and outcome.objective is not None and outcome.objective > program.objective(here)
-        if outcome is None or (worse and outcome.status == "optimal"):
-            return _bounded_by_tangent(Answered(players, responses, outcome, remark), here, options)
-    return Answered(players, responses, outcome, remark)
+        return _bounded_by_tangent(Answered(players, responses, None, str(failure)), here, options)
+    remark = "" if outcome.status == "optimal" else f"solved again, it is {outcome.status.replace('_', ' ')}"
+    answer = Answered(players, responses, outcome, remark)
+    if len(program.products) and outcome.objective is not None:
+        room = _WORSE * (1 + abs(outcome.objective))
+        if outcome.objective > program.objective(here) + room:
+            return _bounded_by_tangent(answer, here, options)
+    return answer
 
 
 def _bounded_by_tangent(answer: Answered, point: Floats, options: HighsOptions) -> Answered:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from bilevel.errors import BilevelError
+from bilevel.errors import BilevelError, SolverFailure
 from bilevel.highs import PersistentHighs
 from bilevel.outcome import HighsOptions, Outcome
 from bilevel.respond import Answered
@@ -22,6 +22,7 @@ ROOM = 1e-7
 
 _MOST_RANGES = 200
 _MOST_NAMES = 5
+_NEAR = 1e-6
 _SECONDS = 60.0
 
 
@@ -183,41 +184,44 @@ def _value(outcome: Outcome | None, sense: float) -> float | None:
 
 def _joint_face(held: HeldGame, answers: Sequence[Answered]) -> tuple[Columns, Rows, Integers]:
     """Stack the optimal faces of all answers: bounds, rows and the game's columns they are about."""
-    parts = []
-    for answer in answers:
-        if answer.responses is None or answer.outcome is None or answer.outcome.point is None:
-            raise ValueError("every follower must have an optimum")  # guarded by tie_gap
-        program, outcome = answer.responses.program, answer.outcome
-        if outcome.row_duals is None or outcome.column_duals is None:
-            face = _level_set(program, outcome)
-        else:
-            here = held.point[answer.responses.columns]
-            optimum = outcome.point
-            near = program.objective(here) - program.objective(optimum) <= 1e-6 * (1 + abs(program.objective(optimum)))
-            at = here if near else optimum
-            noise = 10 * ROOM * (1 + np.abs(at).max(initial=0.0)) if len(program.products) else ROOM
-            face = optimal_face(program, at, outcome.row_duals, outcome.column_duals, noise)
-        parts.append((*face, answer.responses.columns))
-    columns, rows, chosen = parts[0]
-    for more_columns, more_rows, more_chosen in parts[1:]:
-        columns = columns.append(more_columns)
-        rows = rows.append(_shifted(more_rows, len(chosen)))
-        chosen = np.concatenate([chosen, more_chosen])
+    faces = [_face_of(held, answer) for answer in answers]
+    chosen = np.concatenate([columns for _, _, columns in faces])
+    parts = [rows for _, rows, _ in faces]
+    columns = Columns(
+        np.concatenate([part.lower for part, _, _ in faces]),
+        np.concatenate([part.upper for part, _, _ in faces]),
+        np.concatenate([part.integer for part, _, _ in faces]),
+        held.game.columns.names.take(chosen),
+    )
+    rows = Rows(
+        sparse.csr_array(sparse.block_diag([part.matrix for part in parts], format="csr")),
+        np.concatenate([part.lower for part in parts]),
+        np.concatenate([part.upper for part in parts]),
+        Names.of([name for part in parts for name in part.names]),
+    )
     return columns, rows, chosen
+
+
+def _face_of(held: HeldGame, answer: Answered) -> tuple[Columns, Rows, Integers]:
+    responses, outcome = answer.responses, answer.outcome
+    if responses is None or outcome is None or outcome.point is None:
+        raise SolverFailure("a follower has no optimum")
+    program, optimum = responses.program, outcome.point
+    if outcome.row_duals is None or outcome.column_duals is None:
+        return (*_level_set(program, outcome), responses.columns)
+    here, best = held.point[responses.columns], program.objective(optimum)
+    near = program.objective(here) - best <= _NEAR * (1 + abs(best))
+    at = here if near else optimum
+    # HiGHS solves quadratic programs with 1e-7 added to the curvature, which its multipliers show
+    noise = 10 * ROOM * (1 + np.abs(at).max(initial=0.0)) if len(program.products) else ROOM
+    return (*optimal_face(program, at, outcome.row_duals, outcome.column_duals, noise), responses.columns)
 
 
 def _level_set(program: MixedIntegerProgram, outcome: Outcome) -> tuple[Columns, Rows]:
     level = outcome.bound - program.constant
     row: Matrix = sparse.csr_array(program.cost[np.newaxis, :])
-    value = Rows(row, np.array([-np.inf]), np.array([level + ROOM * (1 + abs(level))]), Names.of(["value"]))
+    value = Rows(row, np.array([-np.inf]), np.array([level + ROOM * (1 + abs(outcome.bound))]), Names.of(["value"]))
     return program.columns, program.rows.append(value)
-
-
-def _shifted(rows: Rows, by: int) -> Rows:
-    matrix = rows.matrix
-    width = matrix.shape[1] + by
-    moved: Matrix = sparse.csr_array((matrix.data, matrix.indices + by, matrix.indptr), shape=(len(rows), width))
-    return replace(rows, matrix=moved)
 
 
 def _leader_terms(held: HeldGame) -> OwnTerms:

@@ -40,7 +40,9 @@ def to_pyomo(program: MixedIntegerProgram) -> pyo.ConcreteModel:
             model.row[label] = body == low
         else:
             model.row[label] = (low if np.isfinite(low) else None, body, high if np.isfinite(high) else None)
-    model.objective = pyo.Objective(expr=program.constant + _linear(program.cost, variables) + _bilinear(program, variables))
+    model.objective = pyo.Objective(
+        expr=program.constant + _linear(program.cost, variables) + _bilinear(program, variables)
+    )
     return model
 
 

@@ -14,6 +14,10 @@ from reformulations.programs import MPEC, Floats, Integers
 LARGEST_COUNT = 30_000
 """More bases than this are not enumerated."""
 
+WELL_CONDITIONED = 1e12
+SINGULAR = 1e15
+"""Condition numbers of ``B B'`` below which a basis is used, and above which it is none; between them no bound is stated."""
+
 
 def basis_bounds(mpec: MPEC, player: int, lower: Floats, upper: Floats) -> tuple[Floats, Floats] | None:
     """Bound some optimal multipliers of follower ``player`` at every leader decision in the box.
@@ -77,9 +81,7 @@ def _system(mpec: MPEC, entries: Integers, lower: Floats, upper: Floats) -> tupl
     return own, least + constant, most + constant
 
 
-def _enumerate(
-    own: Floats, rank: int, equality: np.ndarray, low: Floats, high: Floats
-) -> tuple[Floats, Floats] | None:
+def _enumerate(own: Floats, rank: int, equality: np.ndarray, low: Floats, high: Floats) -> tuple[Floats, Floats] | None:
     p = len(own)
     least, most = np.zeros(p), np.zeros(p)
     scale = np.maximum(np.abs(low), np.abs(high)).max() + 1e-12
@@ -89,9 +91,9 @@ def _enumerate(
         blocks = own[index]
         grams = blocks @ blocks.transpose(0, 2, 1)
         condition = np.linalg.cond(grams)
-        if np.any((condition > 1e12) & (condition < 1e15)):
+        if np.any((condition > WELL_CONDITIONED) & (condition < SINGULAR)):
             return None
-        good = condition <= 1e12
+        good = condition <= WELL_CONDITIONED
         inverse = np.linalg.inv(grams[good]) @ blocks[good]
         positive, negative = np.maximum(inverse, 0.0), np.minimum(inverse, 0.0)
         top = positive @ high + negative @ low

@@ -15,6 +15,9 @@ from reformulations.refusal import NotApplicable
 LARGEST_M = 1e5
 """No larger M is written: at HiGHS's integrality tolerance of 1e-6 it would leave 0.1 of slack."""
 
+SHOWN = 3
+"""How many rows an assumption names."""
+
 
 @dataclass(frozen=True, slots=True)
 class BigM:
@@ -89,9 +92,7 @@ def _bounded_columns(mpec: MPEC, bounds: Bounds) -> Columns:
 
 def _binaries(names: Names) -> Columns:
     count = len(names)
-    return Columns(
-        np.zeros(count), np.ones(count), np.ones(count, bool), Names(count, lambda i: f"active {names[i]}")
-    )
+    return Columns(np.zeros(count), np.ones(count), np.ones(count, bool), Names(count, lambda i: f"active {names[i]}"))
 
 
 def _entries(count: int, column: Integers, value: Floats, width: int) -> Matrix:
@@ -163,7 +164,7 @@ def _assumptions(mpec: MPEC, bounds: Bounds, needs: Integers) -> tuple[str, ...]
         for kind in (Source.GIVEN, Source.ASSUMED):
             rows = needs[source[needs] == kind]
             if len(rows):
-                some = ", ".join(f"{names[int(i)]} <= {upper[i]:.6g}" for i in rows[:3])
-                more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+                some = ", ".join(f"{names[int(i)]} <= {upper[i]:.6g}" for i in rows[:SHOWN])
+                more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
                 sentences.append(f"{what} bound {kind.name.lower()}, not derived: {some}{more}")
     return tuple(sentences)

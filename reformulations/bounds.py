@@ -63,9 +63,7 @@ class Bounds:
             np.full(p, int(Source.NONE)),
         )
 
-    def tightened(
-        self, lower: Floats, upper: Floats, argument: int, source: Source = Source.DERIVED
-    ) -> Bounds:
+    def tightened(self, lower: Floats, upper: Floats, argument: int, source: Source = Source.DERIVED) -> Bounds:
         """Return the bounds with multipliers cut to ``[lower, upper]`` wherever that is tighter."""
         smaller = upper < self.multiplier_upper
         larger = lower > self.multiplier_lower
@@ -88,6 +86,10 @@ class Bounds:
         )
 
 
+ZERO = 1e-9
+"""Bounds of smaller magnitude are zero up to the rounding of what derived them."""
+
+
 def padded(bound: Floats, scale: float = 1e-6) -> Floats:
     """Return bounds that rounding cannot make wrong: zero stays exactly zero, others grow.
 
@@ -98,4 +100,4 @@ def padded(bound: Floats, scale: float = 1e-6) -> Floats:
     magnitude = np.abs(bound)
     with np.errstate(invalid="ignore"):
         grown = bound + np.maximum(1e-3, scale * magnitude)
-    return np.where(magnitude <= 1e-9, 0.0, grown)
+    return np.where(magnitude <= ZERO, 0.0, grown)

@@ -8,6 +8,7 @@ from reformulations.convexity import convex_terms
 from reformulations.programs import BilevelProgram, CanonicalGame, Product, Role
 from reformulations.refusal import NotApplicable
 
+
 def require_continuous_followers(program: BilevelProgram) -> None:
     """Refuse followers with integer columns: their optimality has no multipliers.
 

@@ -7,6 +7,10 @@ import numpy as np
 from reformulations.programs import Floats, Matrix, Rows
 
 
+LOOSE = 1e-9
+"""Relative loosening of propagated bounds: a thousand times the rounding of long sums."""
+
+
 def activity_range(matrix: Matrix, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
     """Return the least and greatest value ``(m,)`` of ``matrix @ z`` over the box ``lower <= z <= upper``.
 
@@ -14,7 +18,7 @@ def activity_range(matrix: Matrix, lower: Floats, upper: Floats) -> tuple[Floats
     """
     at_least, at_most, row = _entry_ranges(matrix, lower, upper)
     m = matrix.shape[0]
-    return np.bincount(row, at_least, m), np.bincount(row, at_most, m)
+    return np.bincount(row, at_least, m).astype(np.float64), np.bincount(row, at_most, m).astype(np.float64)
 
 
 def _entry_ranges(matrix: Matrix, lower: Floats, upper: Floats) -> tuple[Floats, Floats, np.ndarray]:
@@ -33,8 +37,7 @@ def propagate(rows: Rows, lower: Floats, upper: Floats, rounds: int = 8) -> tupl
     """Return bounds ``(n,)`` implied by the linear rows: no point of rows and box is cut off.
 
     For every entry ``a z_k`` of a row ``L <= a z_k + rest <= U``: ``a z_k`` lies in
-    ``[L - max rest, U - min rest]``. Bounds are loosened by 1e-9 relative, so rounding never cuts
-    off a point; ``rounds`` sweeps at most, stopping when nothing infinite becomes finite and nothing
+    ``[L - max rest, U - min rest]``. Bounds are loosened by :data:`LOOSE` relative (zero stays zero); ``rounds`` sweeps at most, stopping when nothing infinite becomes finite and nothing
     shrinks by a tenth. Rows with products are left out.
     """
     matrix = rows.matrix
@@ -64,8 +67,8 @@ def _implied(matrix: Matrix, rows: Rows, linear: np.ndarray, lower: Floats, uppe
     high = np.where(usable & ~np.isnan(high), high, np.inf)
     low = np.where(usable & ~np.isnan(low), low, -np.inf)
     implied_lower, implied_upper = np.full(n, -np.inf), np.full(n, np.inf)
-    np.maximum.at(implied_lower, matrix.indices, low - 1e-9 * (1 + np.abs(low)))
-    np.minimum.at(implied_upper, matrix.indices, high + 1e-9 * (1 + np.abs(high)))
+    np.maximum.at(implied_lower, matrix.indices, low - LOOSE * np.abs(low))
+    np.minimum.at(implied_upper, matrix.indices, high + LOOSE * np.abs(high))
     return np.nan_to_num(implied_lower, nan=-np.inf, posinf=np.inf, neginf=-np.inf), np.nan_to_num(
         implied_upper, nan=np.inf, posinf=np.inf, neginf=-np.inf
     )
@@ -88,4 +91,3 @@ def _progress(lower: Floats, upper: Floats, new_lower: Floats, new_upper: Floats
     finite = np.isfinite(lower) & np.isfinite(upper)
     before, after = (upper - lower)[finite], (new_upper - new_lower)[finite]
     return bool(np.any(after < 0.9 * before - 1e-12))
-

@@ -44,7 +44,7 @@ class KKT:
         lower, n = game.lower, len(game.columns)
         p, size = len(lower), len(game.columns) + len(lower)
         columns = game.columns.append(_multiplier_columns(lower))
-        stationarity = _stationarity_rows(lower, game.columns.names, n)
+        stationarity = _stationarity_rows(lower, game.columns.names)
         feasibility = np.flatnonzero(~lower.from_bound)
         rows = (
             game.rows.append(
@@ -56,7 +56,7 @@ class KKT:
                 )
             )
             .append(stationarity)
-            .append(_alias_rows(game.aliases, game.columns.names, n, size))
+            .append(_alias_rows(game.aliases, game.columns.names, n))
         )
         first = len(game.rows) + len(feasibility)
         aliases = sparse.hstack([sparse.csr_array((len(game.aliases), n)), game.aliases.matrix], format="csr")
@@ -92,7 +92,7 @@ def _multiplier_columns(lower: LowerLevel) -> Columns:
     )
 
 
-def _stationarity_rows(lower: LowerLevel, names: Names, n: int) -> Rows:
+def _stationarity_rows(lower: LowerLevel, names: Names) -> Rows:
     matrix = sparse.hstack([lower.gradient, -lower.own.T], format="csr")
     picked = names.take(lower.columns)
     return Rows(
@@ -103,7 +103,7 @@ def _stationarity_rows(lower: LowerLevel, names: Names, n: int) -> Rows:
     )
 
 
-def _alias_rows(aliases: MultiplierColumns, names: Names, n: int, size: int) -> Rows:
+def _alias_rows(aliases: MultiplierColumns, names: Names, n: int) -> Rows:
     k = len(aliases)
     entries = (np.ones(k), (np.arange(k), aliases.column))
     left = sparse.coo_array(entries, shape=(k, n)).tocsr()

@@ -38,9 +38,11 @@ class Recovery:
         return cls(sparse.csr_array(matrix.tocsr()), np.zeros(len(picked)))
 
     def __call__(self, image: Floats) -> Floats:
+        """Return the source's point of the image's point ``(image size,)``."""
         return np.asarray(self.matrix @ image) + self.offset
 
     def __matmul__(self, inner: Recovery) -> Recovery:
+        """Return the way back through two passes."""
         return Recovery(
             sparse.csr_array(self.matrix @ inner.matrix),
             np.asarray(self.matrix @ inner.offset) + self.offset,

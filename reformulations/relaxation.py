@@ -55,13 +55,9 @@ def relaxation(mpec: MPEC, player: int, lower: Floats, upper: Floats, extra: Row
     picked = np.concatenate([near, n + np.arange(fresh)])
     position = np.full(n + fresh, -1, np.int64)
     position[picked] = np.arange(len(picked))
-    matrix = sparse.csr_array(
-        (rows.matrix.data, rows.matrix.indices, rows.matrix.indptr), shape=(len(rows), n + fresh)
-    )
+    matrix = sparse.csr_array((rows.matrix.data, rows.matrix.indices, rows.matrix.indptr), shape=(len(rows), n + fresh))
     box = Columns(lower, upper, np.zeros(n, bool), mpec.columns.names).append(linear.columns)
-    columns = Columns(
-        box.lower[picked], box.upper[picked], np.zeros(len(picked), bool), box.names.take(picked)
-    )
+    columns = Columns(box.lower[picked], box.upper[picked], np.zeros(len(picked), bool), box.names.take(picked))
     program = MixedIntegerProgram(
         columns,
         Rows(sparse.csr_array(matrix[:, picked]), rows.lower, rows.upper, rows.names),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from reformulations.optimality import row_scales
@@ -45,7 +46,7 @@ class OwnTerms:
 
     def value(self, point: Floats) -> Floats:
         """Return the forms ``(k,)`` with the own columns at ``point`` and the others as held."""
-        return self.offset + np.asarray(self.linear @ point) + self.products.evaluate(point, len(self.offset))
+        return np.asarray(self.offset + self.linear @ point + self.products.evaluate(point, len(self.offset)))
 
 
 def own_terms(linear: Matrix, products: Product, owner: Integers, column_owner: Integers, point: Floats) -> OwnTerms:
@@ -123,7 +124,7 @@ class HeldGame:
         game = self.game
         follower = game.roles == Role.FOLLOWER
 
-        def of_another(index_owner: Integers, columns: Integers) -> Booleans:
+        def of_another(index_owner: Integers, columns: NDArray[np.signedinteger]) -> Booleans:
             other = game.column_owner[columns]
             return np.asarray(follower[index_owner] & follower[other] & (index_owner != other))
 

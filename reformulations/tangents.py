@@ -14,6 +14,9 @@ from reformulations.programs import Columns, Floats, Matrix, MixedIntegerProgram
 FIRST_POINTS = 9
 """Tangent points of each square at the start, spread over its finite range."""
 
+OPEN_POINTS = np.array([0.0, 1.0, -1.0, 1e2, -1e2, 1e4, -1e4, 1e6, -1e6])
+"""Tangent points where the range is infinite: the tangents then bound the square's growth everywhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Squares:
@@ -47,7 +50,10 @@ def squares(products: Product, n: int) -> Squares:
     used = np.flatnonzero(np.diff(half.indptr) > 0)
     block = sparse.csr_array(half[used][:, used])
     count, label = csgraph.connected_components(block, directed=False) if len(used) else (0, np.empty(0, int))
-    weights, rows, columns, values = [], [], [], []
+    weights: list[float] = []
+    rows: list[int] = []
+    columns: list[int] = []
+    values: list[float] = []
     for b in range(count):
         members = np.flatnonzero(label == b)
         eigenvalues, vectors = np.linalg.eigh(block[members][:, members].toarray())
@@ -78,17 +84,18 @@ def epigraph(program: MixedIntegerProgram) -> tuple[MixedIntegerProgram, Squares
     low, high = activity_range(parts.factor, program.columns.lower, program.columns.upper)
     finite = np.isfinite(low) & np.isfinite(high)
     at = np.linspace(np.where(finite, low, 0.0), np.where(finite, high, 0.0), FIRST_POINTS)
+    at = np.where(finite, at, np.clip(OPEN_POINTS[:, np.newaxis], low, high))
     rows = program.rows
-    for points in at if finite.any() else at[:1]:
-        rows = rows.append(tangents(parts, points, n))
+    for points in at:
+        rows = rows.append(tangents(parts, points))
     image = MixedIntegerProgram(
         program.columns.append(fresh), rows, np.concatenate([program.cost, np.ones(r)]), program.constant
     )
     return image, parts
 
 
-def tangents(parts: Squares, points: Floats, n: int) -> Rows:
-    """Return the rows ``t_k - 2 w_k s_k v_k z >= -w_k s_k**2`` at ``points`` ``(r,)``; ``t`` follows the ``n`` columns."""
+def tangents(parts: Squares, points: Floats) -> Rows:
+    """Return the rows ``t_k - 2 w_k s_k v_k z >= -w_k s_k**2`` at ``points`` ``(r,)``, ``t`` last."""
     r = len(parts)
     slope = sparse.diags_array(-2.0 * parts.weight * points) @ parts.factor
     matrix = sparse.hstack([slope, sparse.eye_array(r)], format="csr")

@@ -115,14 +115,18 @@ def _assemble(rows: Rows, builder: _Builder, kept: list[int]) -> Linearised:
     n, lower, upper = builder.width, builder.lower, builder.upper
     width, count = n + len(builder.new), len(kept)
     picked = sparse.coo_array(rows.matrix[np.array(kept, np.int64)])
-    entry_rows, entry_columns = list(picked.row), list(picked.col)
-    values, right = list(picked.data), list(builder.right)
+    entry_rows: list[int] = picked.row.tolist()
+    entry_columns: list[int] = picked.col.tolist()
+    values: list[float] = picked.data.tolist()
+    right = list(builder.right)
     for row, column, value in builder.entries:
         entry_rows.append(row)
         entry_columns.append(column)
         values.append(value)
     for a, b, v in dict.fromkeys(builder.envelopes):
-        corners = [(lower[a], lower[b]), (upper[a], upper[b])] if v > 0 else [(upper[a], lower[b]), (lower[a], upper[b])]
+        corners = (
+            [(lower[a], lower[b]), (upper[a], upper[b])] if v > 0 else [(upper[a], lower[b]), (lower[a], upper[b])]
+        )
         sign = 1.0 if v > 0 else -1.0
         for at_a, at_b in corners:
             # sign * w >= sign * (at_a z_b + at_b z_a - at_a at_b)

@@ -9,7 +9,7 @@ from reformulations import refusal
 
 
 def toll() -> pyo.ConcreteModel:
-    """max t y, 0 <= t <= 3, where y solves min (t - 2) y, 0 <= y <= 1."""
+    """Toll game: max t y, 0 <= t <= 3, where y solves min (t - 2) y, 0 <= y <= 1."""
     m = pyo.ConcreteModel()
     m.toll = pyo.Var(bounds=(0, 3))
     m.driver = Follower()
@@ -89,9 +89,7 @@ def test_a_multiplier_is_indexed_like_its_constraint():
 
 def test_a_multiplier_of_a_sparse_constraint_has_its_rows_only():
     m = toll()
-    m.driver.cap = pyo.Constraint(
-        [1, 2], rule=lambda block, i: pyo.Constraint.Skip if i == 1 else block.flow <= 1
-    )
+    m.driver.cap = pyo.Constraint([1, 2], rule=lambda block, i: pyo.Constraint.Skip if i == 1 else block.flow <= 1)
     m.rent = Multiplier(m.driver.cap)
     assert list(m.rent) == [2]
 
@@ -117,7 +115,7 @@ def test_a_multiplier_of_a_bound_says_which():
     assert (m.rent.bound, m.rent.targets) == ("upper", {None: m.driver.flow})
 
 
-def test_multipliers_can_be_used_in_expressions_and_deactivated_models_cloned():
+def test_a_clone_keeps_multipliers_and_followers():
     m = toll()
     m.driver.cap = pyo.Constraint([1, 2], rule=lambda block, _: block.flow <= 1)
     m.rent = Multiplier({"first": m.driver.cap[1]})
@@ -135,7 +133,7 @@ def test_multipliers_can_be_used_in_expressions_and_deactivated_models_cloned():
         (lambda m: Multiplier(m.driver.cap, bound="upper"), r"driver.cap\[1\]: a row has one multiplier"),
         (lambda m: Multiplier(m.driver.cost), r"driver.cost: only rows and bounds"),
         (lambda m: Multiplier({1: m.driver.cap[1], 2: 7}), r"7: only rows and bounds"),
-        (lambda m: Multiplier(), r"None: only rows and bounds"),
+        (lambda _: Multiplier(), r"None: only rows and bounds"),
     ],
 )
 def test_what_has_no_multiplier_is_refused_by_name(make, message: str):

@@ -1,0 +1,264 @@
+"""Certificates: a point of a game checked against the user's own declarations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bilevel.printing import html, number, plain, residual
+from bilevel.respond import Answered, optima, respond
+from bilevel.ties import TieGap, tie_gap
+from reformulations.optimality import FollowerResiduals, LeaderResiduals, leader_residuals, residuals
+from reformulations.programs import LEADER, BilevelProgram, Floats
+from reformulations.responses import HeldGame
+
+_MOST_LINES = 12
+_MOST_FAILURES = 12
+_LEADER_SAYS = {
+    "rows": "the row is violated",
+    "bounds": "a bound is violated",
+    "integrality": "it is not an integer",
+    "multipliers": "it differs from the multiplier it stands for",
+}
+_FOLLOWER_SAYS = {
+    "primal": "violated",
+    "dual": "its multiplier has the wrong sign",
+    "stationarity": "the gradient of the Lagrangian is not zero",
+    "complementarity": "both its multiplier and its slack are nonzero",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerLine:
+    """One follower of a certificate.
+
+    ``objective`` is its value at the point, ``optimum`` the one found by solving it again there (None
+    without one; ``remark`` says why), ``difference`` by how much the point is worse, relative to
+    ``max(1, |optimum|)``.
+    """
+
+    follower: str
+    objective: float
+    optimum: float | None
+    difference: float
+    residuals: FollowerResiduals
+    remark: str = ""
+
+    def failures(self, tolerance: float) -> tuple[str, ...]:
+        """Return a sentence for each check that fails."""
+        found = [
+            f"{self.follower}: {worst.where}: {_FOLLOWER_SAYS[kind]} ({worst.value:.1e}, relative)"
+            for kind, worst in self.residuals.kinds()
+            if not worst.value <= tolerance
+        ]
+        if self.optimum is None:
+            found.append(f"{self.follower}: could not be solved again: {self.remark}")
+        elif not abs(self.difference) <= tolerance:
+            found.append(
+                f"{self.follower}: its objective is {number(self.objective)}, but solved again at the leader's "
+                f"decision it reaches {number(self.optimum)}"
+            )
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What was checked at the final point, from the user's model alone.
+
+    Attributes
+    ----------
+    followers
+        One line each: its objective, what it reaches when solved again, its residuals.
+    leader
+        Residuals of the leader's rows, bounds, integers and multiplier variables.
+    objective
+        The leader's objective at the point, in its own sense.
+    bound, gap
+        The proven bound of the leader's objective, and the distance to it relative to
+        ``max(1, |objective|)``; None without one.
+    gap_asked
+        The gap up to which the bound counts as closed.
+    assumptions
+        What was assumed and not derived on the way.
+    tie
+        The leader's objective over all optimal responses.
+    tolerance
+        Up to which residuals and differences pass.
+    """
+
+    followers: tuple[FollowerLine, ...]
+    leader: LeaderResiduals
+    objective: float
+    bound: float | None
+    gap: float | None
+    gap_asked: float
+    assumptions: tuple[str, ...]
+    tie: TieGap
+    tolerance: float
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """One sentence for each check that fails, with the name of the component."""
+        found = [
+            f"{worst.where}: {_LEADER_SAYS[kind]} ({worst.value:.1e}, relative)"
+            for kind, worst in self.leader.kinds()
+            if not worst.value <= self.tolerance
+        ]
+        for line in self.followers:
+            found.extend(line.failures(self.tolerance))
+        if self.gap is not None and self.gap < -max(self.tolerance, self.gap_asked):
+            found.append(
+                f"bound: {number(self.bound)} is claimed as the bound of the objective, which is "
+                f"{number(self.objective)}"
+            )
+        return tuple(found)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every check passes: the leader's rows hold and every follower responds optimally."""
+        return not self.failures
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the point is proven optimal: the certificate holds, the gap is closed, nothing is assumed."""
+        return self.holds and self.gap is not None and self.gap <= self.gap_asked and not self.assumptions
+
+    def __rich__(self) -> RenderableType:
+        verdict = Text("certificate holds", "bold green") if self.holds else Text("CERTIFICATE FAILS", "bold red")
+        verdict.append(f" (tolerance {self.tolerance:.0e})", "default")
+        parts: list[RenderableType] = [verdict]
+        failures = self.failures
+        parts.extend(Text(f"  {failure}", "red") for failure in failures[:_MOST_FAILURES])
+        if len(failures) > _MOST_FAILURES:
+            parts.append(Text(f"  and {len(failures) - _MOST_FAILURES} more", "red"))
+        upper = ", ".join(f"{kind} {residual(worst.value)}" for kind, worst in self.leader.kinds())
+        parts += [Text(f"leader: {upper}"), _follower_table(self.followers, self.tolerance)]
+        parts.extend(Text(f"assumed: {assumption}", "yellow") for assumption in self.assumptions)
+        parts.extend(Text(sentence) for sentence in tie_sentences(self.tie, self.tolerance))
+        return Group(*parts)
+
+    def __str__(self) -> str:
+        return plain(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+
+def certify(
+    program: BilevelProgram,
+    point: Floats,
+    *,
+    bound: float | None = None,
+    gap: float = 1e-6,
+    assumptions: tuple[str, ...] = (),
+    tolerance: float = 1e-6,
+    threads: int | None = None,
+) -> Certificate:
+    """Check a point of a game: the leader's rows, every follower's optimality, and ties.
+
+    Nothing of any reformulation enters. KKT residuals are computed from the followers as declared
+    and the multipliers of the point; besides, every follower is solved again at the decisions of the
+    others by a linear, quadratic or mixed-integer program of its own rows. Followers with integer columns
+    have no multipliers to check.
+
+    Parameters
+    ----------
+    program
+        The game as declared, ``n`` columns and ``m`` rows.
+    point
+        ``(n + m + 2 n,)``: values, multipliers of rows, of lower and of upper bounds, each
+        ``d(own optimum in own sense)/d(right-hand side)``.
+    bound
+        The proven bound of the leader's objective, in its own sense.
+    gap
+        The relative gap up to which the bound counts as closed.
+    assumptions
+        What was assumed on the way and is to be named.
+    tolerance
+        Relative; for residuals and for the followers' objectives.
+    threads
+        Of HiGHS.
+    """
+    values = point[: len(program.columns)]
+    held = HeldGame.at(program, values, tolerance)
+    answers = respond(held, threads)
+    objectives = program.objectives.value(values)
+    sense = float(program.objectives.sense[LEADER])
+    objective = float(objectives[LEADER])
+    distance = None if bound is None else sense * (objective - bound) / max(1.0, abs(objective))
+    return Certificate(
+        followers=_lines(program, point, held, answers),
+        leader=leader_residuals(program, point),
+        objective=objective,
+        bound=bound,
+        gap=distance,
+        gap_asked=gap,
+        assumptions=tuple(assumptions),
+        tie=tie_gap(held, answers, threads),
+        tolerance=tolerance,
+    )
+
+
+def _lines(
+    program: BilevelProgram, point: Floats, held: HeldGame, answers: tuple[Answered, ...]
+) -> tuple[FollowerLine, ...]:
+    at_point, again = program.objectives.value(held.point), optima(held, answers)
+    remark = {int(player): answer.remark for answer in answers for player in answer.players}
+    followers = sorted(remark)
+    lines = []
+    for player, found in zip(followers, residuals(program, point), strict=True):
+        value, optimum = float(at_point[player]), float(again[player])
+        sense = float(program.objectives.sense[player])
+        known = not np.isnan(optimum)
+        difference = sense * (value - optimum) / max(1.0, abs(optimum)) if known else np.inf
+        lines.append(
+            FollowerLine(program.players[player], value, optimum if known else None, difference, found, remark[player])
+        )
+    return tuple(lines)
+
+
+def _follower_table(lines: tuple[FollowerLine, ...], tolerance: float) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
+    table.add_column("follower")
+    for title in ("objective", "solved again", "worse by", "primal", "dual", "stationary", "complementary"):
+        table.add_column(title, justify="right")
+    shown = lines if len(lines) <= _MOST_LINES else sorted(lines, key=_badness, reverse=True)[:_MOST_LINES]
+    for line in shown:
+        found = line.residuals
+        kinds = (found.primal, found.dual, found.stationarity, found.complementarity)
+        cells = [number(line.objective), number(line.optimum), residual(line.difference)]
+        cells += [residual(None if worst is None else worst.value) for worst in kinds]
+        table.add_row(line.follower, *cells, style="red" if line.failures(tolerance) else None)
+    if len(lines) > len(shown):
+        table.add_row(f"... and {len(lines) - len(shown)} with smaller residuals")
+    return table
+
+
+def _badness(line: FollowerLine) -> float:
+    return max([abs(line.difference), *(worst.value for _, worst in line.residuals.kinds())])
+
+
+def tie_sentences(tie: TieGap, tolerance: float) -> tuple[str, ...]:
+    """Return in words what ties of the followers mean for the leader."""
+    sentences = []
+    small = tie.gap is not None and tie.gap <= 10 * tolerance * (1 + abs(tie.optimistic or 0.0))
+    if small:
+        sentences.append("ties: none that matter; every optimal response is worth the same to the leader")
+    elif tie.optimistic is not None or tie.pessimistic is not None:
+        sentences.append(
+            f"ties: the leader gets {number(tie.optimistic)} if the followers break ties in its favour, "
+            f"{number(tie.pessimistic)} if against it"
+        )
+    if tie.violated:
+        sentences.append(f"ties: broken against the leader, {', '.join(tie.violated)} would be violated")
+    if tie.reason:
+        sentences.append(f"ties: not fully known: {tie.reason}")
+    if tie.multipliers_held and not small:
+        sentences.append("ties: multipliers in the leader's problem are held at the values of the solution")
+    return tuple(sentences)

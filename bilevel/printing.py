@@ -1,0 +1,42 @@
+"""Text and HTML of what rich can lay out."""
+
+from __future__ import annotations
+
+import io
+import math
+
+from rich.console import Console, RenderableType
+
+_WIDTH = 118
+_HTML = '<pre style="font-family:monospace;line-height:1.2">{code}</pre>'
+
+
+def plain(renderable: RenderableType) -> str:
+    """Return the text without colour or markup, at most 118 characters wide."""
+    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(renderable)
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
+
+
+def html(renderable: RenderableType) -> str:
+    """Return the text as a coloured HTML block, for notebooks."""
+    console = Console(file=io.StringIO(), width=_WIDTH, record=True, force_jupyter=False)
+    console.print(renderable)
+    return console.export_html(inline_styles=True, code_format=_HTML)
+
+
+def number(value: float | None) -> str:
+    """Return a value as a person reads it: eight digits, a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "-"
+    if math.isinf(value):
+        return "unbounded" if value > 0 else "-unbounded"
+    return f"{value:.8g}"
+
+
+def residual(value: float | None) -> str:
+    """Return a residual with its order of magnitude, exactly zero as 0."""
+    if value is None:
+        return "-"
+    return "0" if value == 0 else f"{value:.1e}"

@@ -1,0 +1,155 @@
+"""The answer to a game: values, multipliers, bound and certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyomo.environ as pyo
+from pyomo.core.base.constraint import Constraint, ConstraintData
+from pyomo.core.base.var import Var, VarData
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bilevel.certify import Certificate
+from bilevel.errors import BilevelError, InvalidGame
+from bilevel.printing import html, number, plain
+from bilevel.read import Game
+from reformulations.programs import Floats, Role
+
+SolutionStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit"]
+
+_COLOURS: dict[SolutionStatus, str] = {"optimal": "bold green", "feasible": "bold yellow", "time_limit": "bold yellow"}
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Solution:
+    """What solving a game gave.
+
+    Attributes
+    ----------
+    status
+        ``"optimal"`` only when proven: the bound is closed and nothing was assumed.
+    objective, bound, gap
+        The leader's objective at the point, its proven bound, both in the leader's own sense, and their
+        distance relative to ``max(1, |objective|)``; None where there is none.
+    certificate
+        What was checked at the point; None without a point.
+    seconds
+        Wall-clock time.
+    method
+        How the game was solved, in words.
+    notes
+        What is worth knowing about the way.
+    iterations
+        Rounds of an iterative method; empty for others.
+    game
+        The components behind columns and rows.
+    point
+        Values and multipliers ``(n + m + 2 n,)``; None without a solution.
+    """
+
+    status: SolutionStatus
+    objective: float | None
+    bound: float | None
+    gap: float | None
+    certificate: Certificate | None
+    seconds: float
+    method: str
+    game: Game
+    point: Floats | None
+    notes: tuple[str, ...] = ()
+    iterations: tuple[Any, ...] = ()
+
+    @property
+    def values(self) -> Floats | None:
+        """Values of the columns ``(n,)``, in the order of ``game.variables``; None without a solution."""
+        return None if self.point is None else self.point[: len(self.game.variables)]
+
+    def value(self, variable: Any) -> Any:
+        """Return the value of a variable in this solution, whatever the model holds by now.
+
+        An indexed variable gives a dict. Fixed variables have their fixed values.
+
+        Raises
+        ------
+        BilevelError
+            Without a solution.
+        InvalidGame
+            When the variable is not of this game.
+        """
+        if isinstance(variable, Var) and variable.is_indexed():
+            return {index: self.value(member) for index, member in variable.items()}
+        if variable.fixed:
+            return pyo.value(variable)
+        return float(self._known_point()[self.game.column(variable)])
+
+    def multiplier(self, component: Any, *, bound: Literal["lower", "upper"] = "upper") -> Any:
+        """Return the multiplier of a follower's row, or of a bound of its variable.
+
+        It is ``d(follower's optimum, in its own sense)/d(right-hand side)``: for a row, by all the sides
+        it has; for a variable, by the bound that ``bound`` names. Indexed components give a
+        dict, without their inactive members.
+
+        Raises
+        ------
+        BilevelError
+            Without a solution.
+        InvalidGame
+            When the component is not of a follower of this game.
+        """
+        if isinstance(component, (Constraint, Var)) and component.is_indexed():
+            return {
+                index: self.multiplier(member, bound=bound)
+                for index, member in component.items()
+                if _takes_part(member)
+            }
+        point, n, m = self._known_point(), len(self.game.variables), len(self.game.constraints)
+        if isinstance(component, ConstraintData):
+            row = self.game.row(component)
+            self._refuse_other_players(component.name, int(self.game.program.row_owner[row]))
+            return float(point[n + row])
+        if isinstance(component, VarData):
+            column = self.game.column(component)
+            self._refuse_other_players(component.name, int(self.game.program.column_owner[column]))
+            return float(point[n + m + column + (n if bound == "upper" else 0)])
+        raise InvalidGame(f"{component}: only constraints and variables have multipliers")
+
+    def _known_point(self) -> Floats:
+        if self.point is None:
+            raise BilevelError(f"the game has no solution to report (status {self.status})")
+        return self.point
+
+    def _refuse_other_players(self, name: str, player: int) -> None:
+        program = self.game.program
+        if program.roles[player] != Role.FOLLOWER:
+            raise InvalidGame(f"{name}: it belongs to {program.players[player]}; only followers have multipliers")
+
+    def __rich__(self) -> RenderableType:
+        summary = Table(box=None, show_header=False, pad_edge=False)
+        summary.add_column(style="bold")
+        summary.add_column()
+        summary.add_row("status", Text(self.status.replace("_", " "), _COLOURS.get(self.status, "bold red")))
+        summary.add_row("objective", number(self.objective))
+        summary.add_row("bound", number(self.bound))
+        summary.add_row("gap", "-" if self.gap is None else f"{max(self.gap, 0.0):.1e}")
+        summary.add_row("method", self.method)
+        summary.add_row("time", f"{self.seconds:.2f} s")
+        if self.iterations:
+            summary.add_row("rounds", str(len(self.iterations)))
+        for note in self.notes:
+            summary.add_row("note", note)
+        return summary if self.certificate is None else Group(summary, Text(""), self.certificate)
+
+    def __str__(self) -> str:
+        return plain(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html(self)
+
+
+def _takes_part(member: Any) -> bool:
+    return bool(member.active) if isinstance(member, ConstraintData) else not member.fixed

@@ -1,0 +1,184 @@
+"""Solve a game: compile, optimise, certify, load."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from pyomo.core.base.block import BlockData
+
+from bilevel.certify import Certificate, certify
+from bilevel.compile import Compiled, chosen_method, compile_read
+from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
+from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.load import load
+from bilevel.methods import KKT, Method
+from bilevel.optimise import Answer, Limits, optimise
+from bilevel.pipeline import Image
+from bilevel.read import Game, read
+from bilevel.solution import Solution, SolutionStatus
+from reformulations.programs import LEADER, Product
+
+
+def solve(  # noqa: PLR0913 - the public contract
+    model: BlockData,
+    *,
+    method: Method | str = "auto",
+    solver: str = "highs",
+    gap: float = 1e-6,
+    time_limit: float | None = None,
+    pessimistic: bool = False,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[Any], None] | None = None,
+) -> Solution:
+    """Solve a game to proven optimality and load the values into the model's variables.
+
+    Parameters
+    ----------
+    model
+        A Pyomo model with followers (:class:`bilevel.Follower`).
+    method
+        ``"auto"``, or a value: ``bl.KKT(complementarity=bl.BigM(bounds=...))``, ``bl.StrongDuality()``.
+    solver
+        ``"highs"``.
+    gap
+        Relative distance of objective and bound at which to stop.
+    time_limit
+        Seconds; the solution then has the incumbent, the bound and the gap reached.
+    pessimistic
+        Break the followers' ties against the leader. Not available yet: refused.
+    threads
+        Of HiGHS; one value for the whole process.
+    executor
+        For independent sub-problems; games with one program have none.
+    progress
+        Called with the incumbent, bound and gap as they change.
+
+    Returns
+    -------
+    Solution
+        Optimistic: among a follower's optimal responses the one the leader likes best.
+
+    Raises
+    ------
+    InvalidGame
+        When the model is not a game.
+    NotApplicable
+        When the game does not fit the method; names the component and the way out.
+    InfeasibleFollower, UnboundedFollower
+        When a follower can never respond.
+    """
+    del executor
+    began = time.perf_counter()
+    chosen = chosen_method(method)
+    if solver != "highs":
+        raise InvalidGame(f'solver={solver!r}: only "highs" is available')
+    if pessimistic:
+        raise NotApplicable("pessimistic=True", "not available; the certificate states the pessimistic value too")
+    game = read(model)
+    limits = Limits(gap, time_limit, threads, progress)
+    try:
+        compiled = compile_read(game, chosen, threads)
+    except InfeasibleGame as reason:
+        return _without_point(game, "infeasible", chosen, began, (str(reason),))
+    answer = optimise(compiled.image, _remaining(limits, began))
+    solution = _solution(compiled, answer, limits, began)
+    if solution.values is not None:
+        load(game, solution.values)
+    return solution
+
+
+def _remaining(limits: Limits, began: float) -> Limits:
+    if limits.time_limit is None:
+        return limits
+    return replace(limits, time_limit=max(limits.time_limit - (time.perf_counter() - began), 0.1))
+
+
+def _solution(compiled: Compiled, answer: Answer, limits: Limits, began: float) -> Solution:
+    image, game = compiled.image, compiled.game
+    if answer.point is None:
+        status = _status_without_point(image, answer, limits)
+        return _without_point(game, status, image.method, began, image.notes, answer)
+    point = image.source_point(answer.point)
+    sense = float(game.program.objectives.sense[LEADER])
+    certificate = certify(
+        game.program,
+        point,
+        bound=sense * answer.bound if np.isfinite(answer.bound) else None,
+        gap=limits.gap,
+        assumptions=image.assumes,
+        threads=limits.threads,
+    )
+    return Solution(
+        status=_status(answer, certificate),
+        objective=certificate.objective,
+        bound=certificate.bound,
+        gap=certificate.gap,
+        certificate=certificate,
+        seconds=time.perf_counter() - began,
+        method=described(image),
+        game=game,
+        point=point,
+        notes=image.notes,
+    )
+
+
+def _status(answer: Answer, certificate: Certificate) -> SolutionStatus:
+    """Only a proven point is optimal; a limit is called a limit."""
+    if certificate.is_proven:
+        return "optimal"
+    return "time_limit" if answer.status in ("time_limit", "interrupted") else "feasible"
+
+
+def _status_without_point(image: Image, answer: Answer, limits: Limits) -> SolutionStatus:
+    status = answer.status
+    if status == "unbounded":
+        # a relaxation that is unbounded says nothing of the integers: ask for any point at all
+        program = replace(image.program, cost=np.zeros(len(image.program.columns)), products=Product.none())
+        status = PersistentHighs(program, HighsOptions(threads=limits.threads)).solve().status
+        status = "infeasible" if status == "infeasible" else "unbounded"
+    if status == "infeasible" and image.assumes:
+        raise NotApplicable(
+            "BigM(bounds=...)", f"no solution within bounds that are not derived ({image.assumes[0]}); enlarge them"
+        )
+    if status in {"infeasible", "unbounded"}:
+        return status
+    return "time_limit"
+
+
+def _without_point(
+    game: Game,
+    status: SolutionStatus,
+    method: Method,
+    began: float,
+    notes: tuple[str, ...],
+    answer: Answer | None = None,
+) -> Solution:
+    sense = float(game.program.objectives.sense[LEADER])
+    known = answer is not None and np.isfinite(answer.bound)
+    return Solution(
+        status=status,
+        objective=None,
+        bound=sense * answer.bound if known and answer is not None else None,
+        gap=None,
+        certificate=None,
+        seconds=time.perf_counter() - began,
+        method=type(method).__name__,
+        game=game,
+        point=None,
+        notes=notes,
+    )
+
+
+def described(image: Image) -> str:
+    """Say in words how the game was solved."""
+    size = f"{len(image.program.columns)} columns, {len(image.program.rows)} rows"
+    whole = int(image.program.columns.integer.sum())
+    if isinstance(image.method, KKT):
+        return f"KKT conditions, {len(image.binaries)} complementarities by big-M; {size}, {whole} integers; HiGHS"
+    return f"strong duality; {size}, {whole} integers; HiGHS"

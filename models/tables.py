@@ -1,0 +1,123 @@
+"""Tables and parameters from files, checked while they are read."""
+
+from __future__ import annotations
+
+import csv
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message names the file, the row and the column."""
+
+
+class Kind(Enum):
+    """What the numbers of a column must be; every one is finite."""
+
+    NUMBER = "a finite number"
+    NONNEGATIVE = "a finite number from 0 up"
+    POSITIVE = "a finite number above 0"
+    FRACTION = "a number above 0, at most 1"
+    WHOLE = "a whole number from 0 up"
+
+
+def read_table(path: Path, columns: Mapping[str, Kind]) -> dict[str, list[float]]:
+    """Return the columns of a comma-separated file with one line of headers; other columns are ignored.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read or has no rows, a column is missing, or a cell is not of its column's kind.
+    """
+    lines = list(csv.reader(_text(path).splitlines()))
+    header = [cell.strip() for cell in lines[0]] if lines else []
+    for name in columns:
+        if name not in header:
+            raise DataError(f"{path.name}: column {name} is missing; the columns are {', '.join(header) or 'none'}")
+    rows = [(number, line) for number, line in enumerate(lines[1:], 2) if line]
+    if not rows:
+        raise DataError(f"{path.name}: there is no row below the headers")
+    for number, line in rows:
+        if len(line) != len(header):
+            raise DataError(f"{path.name}, row {number}: {len(line)} cells below {len(header)} headers")
+    return {
+        name: [_number(line[header.index(name)], kind, f"{path.name}, row {number}, column {name}") for number, line in rows]
+        for name, kind in columns.items()
+    }
+
+
+def read_parameters(path: Path, entries: Mapping[str, Mapping[str, Kind]]) -> dict[str, dict[str, float]]:
+    """Return the ``entries`` ``{section: {key: kind}}`` of a TOML file.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, a section or key is missing or unknown, or a value is not of its kind.
+    """
+    try:
+        found: dict[str, Any] = tomllib.loads(_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{path.name}: {error}") from error
+    _same_names(f"{path.name}, section", found, entries)
+    for section, keys in entries.items():
+        if not isinstance(found[section], dict):
+            raise DataError(f"{path.name}, section {section}: expected [{section}] with one line for each value")
+        _same_names(f"{path.name}, [{section}], key", found[section], keys)
+    return {
+        section: {
+            key: _number(found[section][key], kind, f"{path.name}, [{section}], key {key}") for key, kind in keys.items()
+        }
+        for section, keys in entries.items()
+    }
+
+
+def unique(path: Path, column: str, values: Sequence[float]) -> None:
+    """Refuse a column that names its rows and names two of them alike.
+
+    Raises
+    ------
+    DataError
+        With the first value that occurs again.
+    """
+    seen: set[float] = set()
+    for value in values:
+        if value in seen:
+            raise DataError(f"{path.name}, column {column}: {value:g} occurs more than once")
+        seen.add(value)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the file cannot be read ({error})") from error
+
+
+def _same_names(where: str, found: Mapping[str, object], expected: Mapping[str, object]) -> None:
+    for name in expected:
+        if name not in found:
+            raise DataError(f"{where} {name} is missing")
+    for name in found:
+        if name not in expected:
+            raise DataError(f"{where} {name} is unknown; expected {', '.join(expected)}")
+
+
+def _number(cell: object, kind: Kind, where: str) -> float:
+    try:
+        value = float(cell) if isinstance(cell, (str, int, float)) and not isinstance(cell, bool) else math.nan
+    except ValueError:
+        value = math.nan
+    good = math.isfinite(value) and {
+        Kind.NUMBER: True,
+        Kind.NONNEGATIVE: value >= 0,
+        Kind.POSITIVE: value > 0,
+        Kind.FRACTION: 0 < value <= 1,
+        Kind.WHOLE: value >= 0 and value == math.floor(value),
+    }[kind]
+    if not good:
+        raise DataError(f"{where}: {cell!r} is not {kind.value}")
+    return value
