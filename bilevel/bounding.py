@@ -14,6 +14,7 @@ from reformulations.bounds import BASIS, INTERVAL, RELAXATION, Bounds, padded
 from reformulations.interval import activity_range, propagate
 from reformulations.programs import MPEC, Columns, Floats, Integers, MixedIntegerProgram, Rows
 from reformulations.relaxation import Relaxation, relaxation
+from reformulations.slater import slater_program, slater_row
 
 MOST_PROGRAMS = 20_000
 """With more lower-level rows than this, linear programs are spent on infinite bounds only."""
@@ -136,7 +137,7 @@ def _from_relaxation(
     column = mpec.complementarity.multiplier
     lower[column] = np.maximum(lower[column], bounds.multiplier_lower)
     upper[column] = np.minimum(upper[column], bounds.multiplier_upper)
-    relaxed = relaxation(mpec, player, lower, upper)
+    relaxed = relaxation(mpec, player, lower, upper, _slater_row(mpec, player, box, options))
     direction = independent_directions(mpec, relaxed.entries)
     count = len(bounds.source)
     least, most, slack = np.full(count, -np.inf), np.full(count, np.inf), np.full(count, np.inf)
@@ -157,6 +158,18 @@ def _from_relaxation(
     least = np.where(mpec.complementarity.equality, -padded(-least), -np.inf)
     bounds = bounds.tightened(least, np.maximum(padded(most), 0.0), RELAXATION)
     return bounds.with_slacks(np.maximum(padded(slack), 0.0))
+
+
+def _slater_row(mpec: MPEC, player: int, box: tuple[Floats, Floats], options: HighsOptions) -> Rows | None:
+    """Return the Slater row of a follower whose equality rows move with others' columns, if it has one.
+
+    Without such rows a constant Slater point is implied by the strong-duality row of the relaxation.
+    """
+    search = slater_program(mpec, player, *box)
+    if search is None or len(search.followed) == 0:
+        return None
+    outcome = PersistentHighs(search.program, options).solve()
+    return None if outcome.point is None else slater_row(mpec, search, outcome.point)
 
 
 def _greatest_multiplier(mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k: int, direction: Integers) -> float:

@@ -18,6 +18,7 @@ from reformulations.responses import HeldGame, Responses, linearised, response_p
 _GAP = 1e-9
 _SECONDS = 60.0
 _WORSE = 1e-7
+_QUADRATIC_COLUMNS = 400  # the active-set method of HiGHS is dense in the columns off their bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +37,37 @@ class Answered:
 
 
 def respond(held: HeldGame, threads: int | None = None) -> tuple[Answered, ...]:
-    """Solve every follower of ``held`` again: all linear ones as one program, each other one by itself.
+    """Solve every follower of ``held`` again: linear ones as one program, quadratic ones in groups.
 
-    A quadratic follower that HiGHS fails on, or answers worse than the point does, is bounded by
-    the linear program of its tangent at the point. Linear followers are taken one by one when their
-    joint program has no optimum, to find out whose fault it is.
+    Followers with integer columns are solved by themselves, and so is each follower of a joint
+    program without an optimum, to find out whose fault it is. A quadratic follower that HiGHS fails on, or
+    answers worse than the point does, is bounded by the linear program of its tangent at the point.
     """
     options = HighsOptions(gap=_GAP, threads=threads, time_limit=_SECONDS)
     game = held.game
     followers = np.flatnonzero(game.roles == Role.FOLLOWER)
-    alone = np.zeros(len(game.players), dtype=bool)
-    alone[held.objectives.products.index] = True
-    alone[held.game.row_owner[held.rows.products.index]] = True
-    alone[game.column_owner[game.columns.integer]] = True
-    joint = followers[~alone[followers]]
-    answers = [_answer(held, np.array([player]), options) for player in followers[alone[followers]]]
-    if len(joint):
-        together = _answer(held, joint, options)
-        single = together.is_optimal or len(joint) == 1
-        answers += [together] if single else [_answer(held, np.array([player]), options) for player in joint]
+    curved, integer = np.zeros((2, len(game.players)), dtype=bool)
+    curved[held.objectives.products.index] = True
+    integer[game.column_owner[game.columns.integer]] = True
+    integer[game.row_owner[held.rows.products.index]] = True
+    linear = followers[~(curved | integer)[followers]]
+    quadratic = followers[(curved & ~integer)[followers]]
+    size = np.cumsum(np.bincount(game.column_owner, minlength=len(game.players))[quadratic])
+    groups = np.split(quadratic, np.flatnonzero(np.diff(size // _QUADRATIC_COLUMNS)) + 1)
+    answers = [_answer(held, np.array([player]), options) for player in followers[integer[followers]]]
+    for group in (linear, *groups):
+        answers += _answer_jointly(held, group, options)
     return tuple(answers)
+
+
+def _answer_jointly(held: HeldGame, players: Integers, options: HighsOptions) -> list[Answered]:
+    """Solve ``players`` as one program, and each by itself where that has no optimal point."""
+    if not len(players):
+        return []
+    joint = _answer(held, players, options)
+    if len(players) == 1 or (joint.outcome is not None and joint.is_optimal and joint.outcome.point is not None):
+        return [joint]
+    return [_answer(held, np.array([player]), options) for player in players]
 
 
 def optima(held: HeldGame, answers: Sequence[Answered]) -> Floats:

@@ -146,9 +146,9 @@ def _status_without_point(image: Image, answer: Answer, limits: Limits) -> Solut
         raise NotApplicable(
             "BigM(bounds=...)", f"no solution within bounds that are not derived ({image.assumes[0]}); enlarge them"
         )
-    if status in {"infeasible", "unbounded"}:
-        return status
-    return "time_limit"
+    if status == "infeasible":
+        return "infeasible"
+    return "unbounded" if status == "unbounded" else "time_limit"
 
 
 def _without_point(

@@ -141,11 +141,13 @@ class Product:
         if len(index) == 0:
             return cls.none()
         low, high = np.minimum(left, right), np.maximum(left, right)
-        keys = np.stack([index, low, high]).astype(np.int64)
-        unique, where = np.unique(keys, axis=1, return_inverse=True)
-        total = np.bincount(where.ravel(), weights=value, minlength=unique.shape[1])
+        order = np.lexsort((high, low, index))
+        keys = np.stack([index, low, high]).astype(np.int64)[:, order]
+        first = np.flatnonzero(np.concatenate([[True], np.any(np.diff(keys, axis=1) != 0, axis=0)]))
+        total = np.add.reduceat(np.asarray(value, np.float64)[order], first)
         keep = total != 0
-        return cls(unique[0, keep], unique[1, keep], unique[2, keep], total[keep])
+        index, low, high = keys[:, first[keep]]
+        return cls(index, low, high, total[keep])
 
     def take(self, mask: Booleans) -> Product:
         """Return the terms selected by ``mask``."""
@@ -241,4 +243,4 @@ class Objectives:
     def value(self, point: Floats) -> Floats:
         """Return every player's objective ``(P,)`` at ``point``, in the user's own sense."""
         bilinear = self.products.evaluate(point, len(self.sense))
-        return self.constant + np.asarray(self.linear @ point) + bilinear
+        return np.asarray(self.constant + self.linear @ point + bilinear)

@@ -16,7 +16,7 @@ LARGEST_COUNT = 30_000
 
 WELL_CONDITIONED = 1e12
 SINGULAR = 1e15
-"""Condition numbers of ``B B'`` below which a basis is used, and above which it is none; between them no bound is stated."""
+"""Condition numbers of ``B B'``: below the first a basis is used, above the second it is none, between them we give up."""
 
 
 def basis_bounds(mpec: MPEC, player: int, lower: Floats, upper: Floats) -> tuple[Floats, Floats] | None:

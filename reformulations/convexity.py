@@ -15,6 +15,9 @@ TOLERANCE = 1e-9
 DENSE_BLOCK = 2000
 """Blocks up to this size are decided by their dense eigenvalues (2 s at 2000)."""
 
+STACK = 4_000_000
+"""How many entries of dense blocks are decomposed at once (32 MB)."""
+
 
 def is_convex(product: Product, n: int, tolerance: float = TOLERANCE) -> bool:
     """Tell whether the sum of all terms is a convex function of ``n`` columns.
@@ -50,20 +53,31 @@ def _convex_blocks(hessian: Matrix, count: int, block: Integers, tolerance: floa
     size = np.bincount(block, minlength=count)
     convex = np.where(size == 1, least >= 0, least > 0)
     order = np.argsort(block, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(size)])
-    for b in np.flatnonzero(convex & (size > 1)):
-        members = order[starts[b] : starts[b + 1]]
-        part = sparse.csr_array(hessian[members][:, members])
-        convex[b] = _is_positive_semidefinite(part, tolerance * float(scale[b]))
+    starts = np.cumsum(size) - size
+    place = np.empty(len(block), np.int64)
+    place[order] = np.arange(len(block)) - starts[block[order]]
+    for width in np.unique(size[convex & (size > 1)]).tolist():
+        same = np.flatnonzero(convex & (size == width))
+        if width > DENSE_BLOCK:
+            for b in same:
+                members = order[starts[b] : starts[b] + width]
+                convex[b] = _is_semidefinite(sparse.csr_array(hessian[members][:, members]), tolerance * scale[b])
+            continue
+        for part in np.array_split(same, -(-len(same) * width**2 // STACK)):
+            rank = np.full(count, -1, np.int64)
+            rank[part] = np.arange(len(part))
+            inside = rank[block[entry_row]] >= 0
+            row, column = entry_row[inside], hessian.indices[inside]
+            dense = np.zeros((len(part), width, width))
+            dense[rank[block[row]], place[row], place[column]] = hessian.data[inside]
+            convex[part] = np.linalg.eigvalsh(dense)[:, 0] >= -tolerance * scale[part]
     return np.asarray(convex, bool)
 
 
-def _is_positive_semidefinite(block: Matrix, shift: float) -> bool:
-    if block.shape[0] <= DENSE_BLOCK:
-        return bool(np.linalg.eigvalsh(block.toarray())[0] >= -shift)
-    inertia = _pivots(block, shift)
-    if inertia is not None:
-        return bool(np.all(inertia > 0))
+def _is_semidefinite(block: Matrix, shift: float) -> bool:
+    pivots = _pivots(block, shift)
+    if pivots is not None:
+        return bool(np.all(pivots > 0))
     values = sparse_linalg.eigsh(block, k=1, which="SA", return_eigenvectors=False)
     return bool(values[0] >= -shift)
 

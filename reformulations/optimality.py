@@ -105,6 +105,7 @@ class PrimalDualPoint:
         return cls(*np.split(point, [n, n + m, 2 * n + m]))
 
 
+@np.errstate(invalid="ignore")  # what is not a number is reported, as an infinite residual
 def residuals(program: BilevelProgram, point: Floats) -> tuple[FollowerResiduals, ...]:
     """Return the residuals of each follower at ``point`` ``(n + m + 2 n,)``, in the order of the players."""
     at = PrimalDualPoint.of(program, point)
@@ -136,6 +137,7 @@ def residuals(program: BilevelProgram, point: Floats) -> tuple[FollowerResiduals
     )
 
 
+@np.errstate(invalid="ignore")
 def leader_residuals(program: BilevelProgram, point: Floats) -> LeaderResiduals:
     """Return the residuals of the rows and columns that belong to no follower at ``point`` ``(n + m + 2 n,)``."""
     at = PrimalDualPoint.of(program, point)
@@ -163,6 +165,7 @@ def jacobian(linear: Matrix, products: Product, point: Floats) -> Matrix:
     return sparse.csr_array(linear + sparse.coo_array((data, (index, column)), shape=linear.shape).tocsr())
 
 
+@np.errstate(invalid="ignore")
 def row_scales(rows: Rows, point: Floats) -> Floats:
     """Return one plus the largest absolute term of each row ``(m,)`` at ``point``."""
     largest = np.zeros(len(rows))

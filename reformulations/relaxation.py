@@ -41,9 +41,10 @@ def relaxation(mpec: MPEC, player: int, lower: Floats, upper: Floats, extra: Row
     pairs = mpec.complementarity
     entries = np.flatnonzero(pairs.owner == player)
     kept, near = _neighbourhood(mpec, entries)
-    inequalities = _with_tangents(gap_rows(mpec, np.array([player], np.int64)), mpec, lower, upper)
+    inequalities = gap_rows(mpec, np.array([player], np.int64))
     if extra is not None:
         inequalities = inequalities.append(extra)
+    inequalities = _with_tangents(inequalities, mpec, lower, upper)
     linear = linearised_below(inequalities, lower, upper)
     n, fresh = len(mpec.columns), len(linear.columns)
     rows = Rows(
@@ -75,23 +76,24 @@ def relaxation(mpec: MPEC, player: int, lower: Floats, upper: Floats, extra: Row
     )
 
 
-def _with_tangents(gap: Rows, mpec: MPEC, lower: Floats, upper: Floats) -> Rows:
-    """Replace the convex form ``y' Q y`` of the follower's own columns by its tangent at the box's middle."""
+def _with_tangents(rows: Rows, mpec: MPEC, lower: Floats, upper: Floats) -> Rows:
+    """Replace in each row the convex form ``y' Q y`` of followers' columns by its tangent at the box's middle."""
     follower = np.zeros(len(mpec.columns), bool)
     follower[mpec.stationarity.column] = True
-    own = follower[gap.products.left] & follower[gap.products.right]
+    own = follower[rows.products.left] & follower[rows.products.right]
     if not own.any():
-        return gap
+        return rows
     with np.errstate(invalid="ignore"):
         middle = 0.5 * (lower + upper)
     middle = np.where(np.isfinite(middle), middle, 0.0)
-    slope = np.asarray(gap.products.take(own).hessian(len(mpec.columns)) @ middle)
+    forms = rows.products.take(own)
+    slopes = [np.asarray(forms.hessian(len(mpec.columns), row) @ middle) for row in range(len(rows))]
     return Rows(
-        sparse.csr_array(gap.matrix + sparse.csr_array(slope[np.newaxis, :])),
-        gap.lower,
-        gap.upper + 0.5 * float(slope @ middle),
-        gap.names,
-        gap.products.take(~own),
+        sparse.csr_array(rows.matrix + sparse.csr_array(np.array(slopes))),
+        rows.lower,
+        rows.upper + np.array([0.5 * float(slope @ middle) for slope in slopes]),
+        rows.names,
+        rows.products.take(~own),
     )
 
 

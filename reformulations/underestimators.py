@@ -48,7 +48,8 @@ def linearised_below(rows: Rows, lower: Floats, upper: Floats) -> Linearised:
     doi:10.1007/BF01580665) on a new column. Rows with a product that none of these fits are dropped.
     """
     n = rows.matrix.shape[1]
-    builder, kept = _Builder(n, lower, upper), []
+    builder = _Builder(n, lower, upper)
+    kept: list[int] = []
     for row in range(len(rows)):
         mark = len(builder.entries)
         terms = rows.products.take(rows.products.index == row)

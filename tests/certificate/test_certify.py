@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -34,7 +34,7 @@ def dispatch() -> BilevelProgram:
     )
 
 
-def right() -> np.ndarray:
+def response() -> np.ndarray:
     return point(dispatch(), x=1, a=3, b=2, demand=2, upper_a=-1)
 
 
@@ -50,7 +50,7 @@ def says(certificate: Certificate, *words: str) -> bool:
 
 
 def test_optimal_response_with_its_multipliers_holds() -> None:
-    certificate = certify(dispatch(), right(), bound=8.0)
+    certificate = certify(dispatch(), response(), bound=8.0)
     assert certificate.holds, certificate.failures
     assert certificate.is_proven
     assert (certificate.objective, certificate.gap) == (pytest.approx(8), pytest.approx(0))
@@ -59,9 +59,9 @@ def test_optimal_response_with_its_multipliers_holds() -> None:
 
 
 def test_nothing_is_proven_without_a_bound_or_under_an_assumption_or_with_an_open_gap() -> None:
-    assert not certify(dispatch(), right()).is_proven
-    assert not certify(dispatch(), right(), bound=8.0, assumptions=("demand: |multiplier| <= 9",)).is_proven
-    half_open = certify(dispatch(), right(), bound=8.5)
+    assert not certify(dispatch(), response()).is_proven
+    assert not certify(dispatch(), response(), bound=8.0, assumptions=("demand: |multiplier| <= 9",)).is_proven
+    half_open = certify(dispatch(), response(), bound=8.5)
     assert half_open.holds
     assert not half_open.is_proven
     assert half_open.gap == pytest.approx(0.5 / 8)
@@ -69,7 +69,7 @@ def test_nothing_is_proven_without_a_bound_or_under_an_assumption_or_with_an_ope
 
 def test_a_bound_on_the_wrong_side_of_the_objective_is_caught() -> None:
     """The leader maximises and has 8: an upper bound of 7.9 is false."""
-    assert says(certify(dispatch(), right(), bound=7.9), "bound", "7.9", "8")
+    assert says(certify(dispatch(), response(), bound=7.9), "bound", "7.9", "8")
 
 
 @pytest.mark.parametrize("off", [1e-3, -1e-3])
@@ -111,7 +111,7 @@ def test_violated_follower_bound_is_caught() -> None:
     assert says(broken(a=3.1, b=1.9), "market", "upper bound of a", "violated")
 
 
-def test_false_claim_of_optimality_is_caught_although_all_multipliers_look_right() -> None:
+def test_false_claim_of_optimality_is_caught_although_all_multipliers_look_response() -> None:
     """The maximiser of a on [0, 3] with a row that a = 1 meets by itself: no multiplier, no optimum."""
     program = game(
         players={"leader": ("min", {"x": 1}), "greedy": ("max", {"a": 1})},
@@ -131,7 +131,7 @@ def test_not_a_number_never_passes() -> None:
 
 def test_a_point_of_the_wrong_length_is_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
-        certify(dispatch(), right()[:-1])
+        certify(dispatch(), response()[:-1])
 
 
 def test_column_that_stands_for_a_multiplier_must_equal_it() -> None:
@@ -264,33 +264,62 @@ def test_multipliers_of_random_followers_are_derivatives_of_the_optimum(seed: in
     upper = np.where(kind != ">=", side, INF)
     lower = np.where(kind != "<=", side, -INF)
 
-    def optimum(shift: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[float, np.ndarray]:
-        rows = np.vstack([matrix, -matrix])
-        sides = np.concatenate([upper + shift, -(lower + shift)])
-        kept = np.isfinite(sides)
-        answer = linprog(sign * cost, rows[kept], sides[kept], bounds=np.column_stack([low, high]), method="highs-ds")
+    sides = np.stack([lower, upper])
+    bounds = np.stack([np.zeros(n), np.full(n, 5.0)])
+
+    def optimum(sides: np.ndarray, bounds: np.ndarray) -> tuple[float, np.ndarray]:
+        rows, right_side = np.vstack([-matrix, matrix]), np.concatenate([-sides[0], sides[1]])
+        kept = np.isfinite(right_side)
+        answer = linprog(sign * cost, rows[kept], right_side[kept], bounds=bounds.T, method="highs-ds")
+        assume(answer.status == 0)
         return sign * answer.fun, answer.x
+
+    value, solution = optimum(sides, bounds)
+
+    def derivative(step_sides: np.ndarray | float, step_bounds: np.ndarray | float) -> float:
+        step = 1e-4
+        ahead = (optimum(sides + step * step_sides, bounds + step * step_bounds)[0] - value) / step
+        behind = (value - optimum(sides - step * step_sides, bounds - step * step_bounds)[0]) / step
+        assume(abs(ahead - behind) < 1e-6)  # at a kink there is no derivative
+        return (ahead + behind) / 2
 
     program = game(
         players={"leader": ("min", {"x": 1}), "f": (sense, dict(zip(names, cost, strict=True)))},
-        columns={"x": ("leader", 0, 1)} | {name: ("f", 0, 5) for name in names},
+        columns={"x": ("leader", 0, 1)} | dict.fromkeys(names, ("f", 0, 5)),
         rows={f"r{j}": ("f", dict(zip(names, matrix[j], strict=True)), lower[j], upper[j]) for j in range(m)},
     )
-    none, low, high, step = np.zeros(m), np.zeros(n), np.full(n, 5.0), 1e-4
-    _, solution = optimum(none, low, high)
-    row = [(optimum(step * e, low, high)[0] - optimum(-step * e, low, high)[0]) / (2 * step) for e in np.eye(m)]
-    left = [
-        (optimum(none, low + step * e, high)[0] - optimum(none, low - step * e, high)[0]) / (2 * step)
-        for e in np.eye(n)
-    ]
-    right_ = [
-        (optimum(none, low, high + step * e)[0] - optimum(none, low, high - step * e)[0]) / (2 * step)
-        for e in np.eye(n)
-    ]
-    at = np.concatenate([[0.0], solution, row, [0.0], left, [0.0], right_])
+    row = [derivative(e, 0.0) for e in np.eye(m)]
+    left = [derivative(0.0, np.stack([e, 0 * e])) for e in np.eye(n)]
+    right = [derivative(0.0, np.stack([0 * e, e])) for e in np.eye(n)]
+    at = np.concatenate([[0.0], solution, row, [0.0], left, [0.0], right])
     found = residuals(program, at)[0]
     assert max(worst.value for _, worst in found.kinds()) < 1e-6, found
     assert certify(program, at).holds
-    wrong = at.copy()
-    wrong[1 + n : 1 + n + m] *= -1
-    assert np.allclose(row, 0, atol=1e-3) or not certify(program, wrong).holds
+    turned = at.copy()
+    turned[1 + n : 1 + n + m] *= -1
+    assert np.allclose(row, 0, atol=1e-3) or not certify(program, turned).holds
+
+
+@given(st.integers(0, 10_000))
+def test_random_quadratic_followers_hold_at_the_optimum_and_fail_beside_it(seed: int) -> None:
+    """Max or min of a form with its optimum y0 inside the box: any other y with a worse value must fail."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 5))
+    names = [f"y{i}" for i in range(n)]
+    factor = rng.integers(-2, 3, (n, n)).astype(float) + 3 * np.eye(n)
+    hessian, centre = factor.T @ factor, rng.uniform(1, 4, n)
+    sense = str(rng.choice(["min", "max"]))
+    sign = 1.0 if sense == "min" else -1.0
+    slope = -sign * hessian @ centre
+    curved = {
+        f"{names[i]}*{names[j]}": sign * hessian[i, j] / (2 if i == j else 1) for i in range(n) for j in range(i, n)
+    }
+    program = game(
+        players={"leader": ("min", {"x": 1}), "f": (sense, curved | dict(zip(names, slope, strict=True)))},
+        columns={"x": ("leader", 0, 1)} | dict.fromkeys(names, ("f", -5, 5)),
+        rows={},
+    )
+    values = dict(zip(names, centre, strict=True))
+    assert certify(program, point(program, **values)).holds
+    values["y0"] += 0.01
+    assert not certify(program, point(program, **values)).holds

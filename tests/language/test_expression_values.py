@@ -74,7 +74,7 @@ def declared(store: pyo.Block, component: Any) -> Any:
     return component
 
 
-@settings(derandomize=True, deadline=None, max_examples=5000)
+@settings(derandomize=True, deadline=None)
 @given(
     trees=st.lists(BILINEAR, min_size=3, max_size=3),
     side=NUMBERS,

@@ -1,8 +1,9 @@
-"""External cases in the format bilevel-json-1, declared as games."""
+"""External cases as games: the format bilevel-json-1, and the algebra of ``special.json``."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyomo.environ as pyo
 import bilevel as bl
 
 DOMAINS = {"continuous": pyo.Reals, "integer": pyo.Integers, "binary": pyo.Binary}
+SENSES = {"min": pyo.minimize, "max": pyo.maximize}
 
 
 def load_case(path: Path) -> dict[str, Any]:
@@ -19,7 +21,12 @@ def load_case(path: Path) -> dict[str, Any]:
     return case
 
 
-def declare(case: dict[str, Any]) -> pyo.ConcreteModel:
+def load_special(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the cases of ``special.json`` by name."""
+    return {case["name"]: case for case in json.loads(path.read_text())}
+
+
+def declare(case: Mapping[str, Any]) -> pyo.ConcreteModel:
     """Declare the case as a game: ``m.x`` the leader's variables, ``m.follower.y`` the follower's."""
     m = pyo.ConcreteModel(case["name"])
     m.follower = bl.Follower()
@@ -47,19 +54,70 @@ def declare(case: dict[str, Any]) -> pyo.ConcreteModel:
     return m
 
 
-def _rows(block: Any, level: dict[str, Any], where: dict[str, Any]) -> None:
+def _rows(block: Any, level: Mapping[str, Any], where: Mapping[str, Any]) -> None:
     block.row = pyo.Constraint(pyo.Any)
     for row in level["constraints"]:
         body, right = expression(row["expr"], where), row["rhs"]
-        if isinstance(body, float):
-            body += 0 * next(iter(where.values()))
-        block.row[row["name"]] = {"<=": body <= right, ">=": body >= right, "==": body == right}[row["sense"]]
-    sense = {"min": pyo.minimize, "max": pyo.maximize}[level["sense"]]
-    block.goal = pyo.Objective(expr=expression(level["objective"], where), sense=sense)
+        if isinstance(body, (int, float)):
+            block.row[row["name"]] = _truth(body, row["sense"], right)
+        else:
+            block.row[row["name"]] = {"<=": body <= right, ">=": body >= right, "==": body == right}[row["sense"]]
+    block.goal = pyo.Objective(expr=expression(level["objective"], where), sense=SENSES[level["sense"]])
 
 
-def expression(terms: dict[str, Any], where: dict[str, Any]) -> Any:
+def _truth(body: float, sense: str, right: float) -> Any:
+    """Return what Pyomo takes for a row without variables."""
+    holds = {"<=": body <= right, ">=": body >= right, "==": body == right}[sense]
+    return pyo.Constraint.Feasible if holds else pyo.Constraint.Infeasible
+
+
+def expression(terms: Mapping[str, Any], where: Mapping[str, Any]) -> Any:
     """Return the Pyomo expression of a case's EXPR."""
     linear = sum(value * where[name] for name, value in terms.get("linear", {}).items())
     quadratic = sum(value * where[a] * where[b] for a, b, value in terms.get("quadratic", []))
     return terms.get("constant", 0.0) + linear + quadratic
+
+
+def is_conic(case: Mapping[str, Any]) -> bool:
+    """Whether a case of ``special.json`` has second-order cones."""
+    return any("SOC(" in row for level in ("leader", "follower") for row in case[level]["constraints"])
+
+
+def declare_special(case: Mapping[str, Any]) -> pyo.ConcreteModel:
+    """Declare a case of ``special.json``; a pair of which one is zero is stated with a binary."""
+    m = pyo.ConcreteModel(case["name"])
+    m.follower = bl.Follower()
+    names: dict[str, Any] = {}
+    for block, level in ((m, case["leader"]), (m.follower, case["follower"])):
+        for name, (lower, upper) in level["vars"].items():
+            domain = pyo.Integers if name in level["integer"] else pyo.Reals
+            names[name] = pyo.Var(bounds=(lower, upper), domain=domain)
+            block.add_component(name, names[name])
+    _algebra(m.follower, case["follower"], names)
+    for name, dual in case["leader"].get("duals", {}).items():
+        names[name] = bl.Multiplier(m.follower.row[dual["of"]], bounds=tuple(dual["bounds"]))
+        m.add_component(name, names[name])
+    _algebra(m, case["leader"], names)
+    return m
+
+
+def _algebra(block: Any, level: Mapping[str, Any], names: Mapping[str, Any]) -> None:
+    block.row = pyo.Constraint(pyo.Any)
+    for i, text in enumerate(level["constraints"]):
+        if text.startswith("SOS1("):
+            _one_of_two_is_zero(block, [names[name] for name in text[5:-1].split(", ")])
+            continue
+        name, _, relation = text.rpartition(": ")
+        block.row[name or f"row{i}"] = _evaluated(relation, names)
+    block.goal = pyo.Objective(expr=_evaluated(level["objective"], names), sense=SENSES[level["sense"]])
+
+
+def _evaluated(text: str, names: Mapping[str, Any]) -> Any:
+    return eval(text, {"__builtins__": {}}, dict(names))
+
+
+def _one_of_two_is_zero(block: Any, pair: list[Any]) -> None:
+    first, second = pair
+    block.choice = pyo.Var(domain=pyo.Binary)
+    block.first = pyo.Constraint(expr=first <= first.ub * block.choice)
+    block.second = pyo.Constraint(expr=second <= second.ub * (1 - block.choice))

@@ -352,6 +352,27 @@ def test_quadratic_follower_leaves_a_convex_form_of_its_own_columns() -> None:
     assert image.objective(point) == -32
 
 
+def test_price_of_a_quadratic_follower_is_exchanged_for_its_convex_square() -> None:
+    """Leader min x y1, follower min y1^2 / 2 - x y1, 0 <= y1 <= 7: x y1 = y1^2 + 7 lambda2. At x = 9: y1 = 7, 63."""
+    follower = nonnegative(Follower([], [], [0], prices={(0, 0): -1.0}, hessian=[[1]]), upper=7)
+    mpec = game(["x"], [follower], {("x", "y1"): 1.0})
+    image = Potentials().apply(mpec).program
+    assert coefficients(image) == {"lambda2": 7.0}
+    assert (list(image.products.left), list(image.products.right), list(image.products.value)) == ([1], [1], [1.0])
+    point = np.array([9.0, 7, 0, 2])
+    assert mpec.objective(point) == image.objective(point) == 63
+
+
+def test_product_with_a_bounded_integer_leader_column_may_stay() -> None:
+    """The column x in 0..5 times y1 stays for a binary expansion."""
+    follower = nonnegative(Follower([[1]], [2], [1]))
+    mpec = game(["x"], [follower], {("x", "y1"): 1.0}, integer=("x",))
+    upper = mpec.columns.upper.copy()
+    upper[0] = 5.0
+    image = Potentials().apply(replace(mpec, columns=replace(mpec.columns, upper=upper))).program
+    assert len(image.products) == 1
+
+
 def test_convex_cost_beside_a_bilinear_revenue_stays_as_it_is() -> None:
     """Min P^2 - p y1 with follower min p y1 + y1, y1 >= 2: the square stays, p y1 = 2 lambda1 - y1."""
     follower = nonnegative(Follower([[1]], [2], [1], prices={(0, 0): 1}))

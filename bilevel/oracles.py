@@ -1,0 +1,218 @@
+"""Adversaries: which scenario violates, or costs, most at a fixed first stage, and how much at most."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from bilevel.errors import SolverFailure
+from bilevel.methods import KKT
+from bilevel.optimise import Limits, optimise
+from bilevel.pipeline import compile_program
+from bilevel.recourse import VIOLATION, RecourseSolver
+from reformulations.linear_sets import LinearSet
+from reformulations.programs import BilevelProgram, Floats
+from reformulations.second_stage import SecondStage, cost_game, violation_game
+from reformulations.uncertainty import UncertaintySet
+from reformulations.vertices import TooManyVertices
+
+OracleName = Literal["auto", "vertices", "game"]
+
+MOST_VERTICES = 2000
+"""With more vertices than this, nature's own game is solved instead of one linear program a vertex."""
+
+_AGREEMENT = 1e-5
+"""Relative distance allowed between what nature's game says of a scenario and the recourse solved again there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attack:
+    """Nature's answer: ``scenario`` ``(k,)``, its ``value`` there, and the proven ``bound`` over the whole set.
+
+    ``response`` is the cheapest recourse where the value is a cost, empty where it is a violation.
+    """
+
+    scenario: Floats
+    value: float
+    bound: float
+    response: Floats
+
+
+class Oracle(Protocol):
+    """Nature, given a first stage. Both questions return None when the deadline passes before they are answered."""
+
+    @property
+    def name(self) -> str:
+        """How the answers are found, in words."""
+        ...
+
+    def most_violated(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the scenario in which the rows are violated most."""
+        ...
+
+    def most_expensive(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the scenario in which the second stage costs most; there must be recourse in every one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VerticesOracle:
+    """One linear program a vertex of the set: exact, since cost and violation are convex in the scenario."""
+
+    points: Floats
+    recourse: RecourseSolver
+
+    @property
+    def name(self) -> str:
+        """How the answers are found, in words."""
+        return f"all {len(self.points)} vertices of the uncertainty set"
+
+    def most_violated(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the vertex with the largest violation."""
+        del gap
+        worst: Attack | None = None
+        for u in self.points:
+            if _is_over(deadline):
+                return None
+            value = self.recourse.violation(stage, u)
+            if worst is None or value > worst.value:
+                worst = Attack(u, value, value, np.empty(0))
+        return worst
+
+    def most_expensive(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the vertex with the largest cost."""
+        del gap
+        worst: Attack | None = None
+        for u in self.points:
+            if _is_over(deadline):
+                return None
+            answer = self.recourse.cheapest(stage, u)
+            if worst is None or answer.cost > worst.value:
+                worst = Attack(u, answer.cost, answer.cost, answer.point)
+        return worst
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SupportOracle:
+    """For rows without nature: recourse is the same in all scenarios and nature maximises a linear cost."""
+
+    within: UncertaintySet
+    recourse: RecourseSolver
+
+    @property
+    def name(self) -> str:
+        """How the answers are found, in words."""
+        return "the support function of the uncertainty set, since recourse does not depend on nature"
+
+    def most_violated(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the nominal scenario: all violate alike."""
+        del gap, deadline
+        u = self.within.nominal()
+        value = self.recourse.violation(stage, u)
+        return Attack(u, value, value, np.empty(0))
+
+    def most_expensive(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the scenario with the largest linear cost."""
+        del gap, deadline
+        u = self.within.worst_case(stage.nature_cost)
+        answer = self.recourse.cheapest(stage, u)
+        return Attack(u, answer.cost, answer.cost, answer.point)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GameOracle:
+    """Nature as leader and recourse as follower, compiled like any game; for sets with too many vertices.
+
+    The scenario's value comes from solving the recourse again, the bound from the branch and bound.
+    """
+
+    within: LinearSet
+    recourse: RecourseSolver
+    threads: int | None = None
+
+    @property
+    def name(self) -> str:
+        """How the answers are found, in words."""
+        return "nature's own game against the recourse, by KKT conditions"
+
+    def most_violated(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the scenario with the largest violation of the elastic recourse."""
+        found = self._solved(violation_game(stage, self.within), gap, deadline)
+        if found is None:
+            return None
+        u, claimed, bound = found
+        value = self.recourse.violation(stage, u)
+        _compare("violation", value, claimed, bound)
+        if value <= VIOLATION < bound - 10 * VIOLATION:
+            raise SolverFailure(
+                f"nature's game leaves open whether rows of recourse are violated, by up to {bound:.3g}; rescale them"
+            )
+        return Attack(u, value, max(bound, value), np.empty(0))
+
+    def most_expensive(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        """Return the scenario with the largest cost of the cheapest recourse."""
+        if len(stage.columns) == 0:
+            u = self.within.maximiser(stage.nature_cost)[: self.within.dimension]
+            answer = self.recourse.cheapest(stage, u)
+            return Attack(u, answer.cost, answer.cost, answer.point)
+        found = self._solved(cost_game(stage, self.within), gap, deadline)
+        if found is None:
+            return None
+        u, claimed, bound = found
+        answer = self.recourse.cheapest(stage, u)
+        _compare("cost", answer.cost, claimed, bound)
+        return Attack(u, answer.cost, max(bound, answer.cost), answer.point)
+
+    def _solved(
+        self, program: BilevelProgram, gap: float, deadline: float | None
+    ) -> tuple[Floats, float, float] | None:
+        """Return the scenario, the value that nature's game claims for it, and the proven bound."""
+        image = compile_program(program, KKT(), threads=self.threads)
+        remaining = None if deadline is None else deadline - time.perf_counter()
+        if remaining is not None and remaining <= 0:
+            return None
+        answer = optimise(image, Limits(gap, remaining, self.threads))
+        if answer.status in ("time_limit", "interrupted", "limit"):
+            return None
+        if answer.point is None:
+            raise SolverFailure(f"nature's game ended as {answer.status}; use CCG(oracle=\"vertices\"), or rescale")
+        u = image.source_point(answer.point)[: self.within.dimension]
+        return u, -answer.objective, -answer.bound
+
+
+def oracle_for(
+    name: OracleName, within: UncertaintySet, stage: SecondStage, recourse: RecourseSolver, threads: int | None
+) -> Oracle:
+    """Return the adversary of that name; ``"auto"`` takes vertices where they are few enough.
+
+    Raises
+    ------
+    TooManyVertices
+        For ``"vertices"`` where there are more than :data:`MOST_VERTICES`.
+    """
+    if name == "game":
+        return GameOracle(within.polyhedral(), recourse, threads)
+    if name == "auto" and not len(stage.nature.data):
+        return SupportOracle(within, recourse)
+    try:
+        return VerticesOracle(within.vertices(MOST_VERTICES), recourse)
+    except (TooManyVertices, ArithmeticError):
+        if name == "vertices":
+            raise
+        return GameOracle(within.polyhedral(), recourse, threads)
+
+
+def _compare(what: str, value: float, claimed: float, bound: float) -> None:
+    room = _AGREEMENT * (1 + abs(value))
+    if abs(value - claimed) > room or value > bound + room:
+        raise SolverFailure(
+            f"nature's game claims a {what} of {claimed:.9g} (at most {bound:.9g}), the recourse solved again in that "
+            f"scenario gives {value:.9g}; rescale the rows of recourse, or use CCG(oracle=\"vertices\")"
+        )
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.perf_counter() > deadline

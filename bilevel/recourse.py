@@ -1,0 +1,98 @@
+"""The recourse problem inside HiGHS: its optimum and its least violation at one scenario after another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bilevel.errors import SolverFailure, UnboundedFollower
+from bilevel.highs import HighsOptions, PersistentHighs
+from reformulations.programs import Floats
+from reformulations.second_stage import (
+    SecondStage,
+    elastic_program,
+    elastic_sides,
+    recession_program,
+    recourse_program,
+)
+
+VIOLATION = 1e-6
+"""Violations of rows, in units of their scale, up to which recourse counts as possible."""
+
+_FALL = 1e-7
+"""A cost that falls faster than this along a direction of unit size, relative to its largest entry, is unbounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The cheapest recourse at one scenario and the second-stage cost with nature's own terms."""
+
+    cost: float
+    point: Floats
+
+
+class RecourseSolver:
+    """Two linear programs kept warm while first stage and scenario change: sides of rows are all that differs.
+
+    Parameters
+    ----------
+    stage
+        The second stage at any first stage.
+    threads
+        Of HiGHS.
+
+    Raises
+    ------
+    UnboundedFollower
+        If the cost of recourse can fall without end.
+    """
+
+    def __init__(self, stage: SecondStage, threads: int | None = None) -> None:
+        options = HighsOptions(threads=threads)
+        _refuse_unbounded(stage, options)
+        origin = np.zeros(stage.nature.shape[1])
+        self._cheapest = PersistentHighs(recourse_program(stage, origin), options)
+        self._elastic = PersistentHighs(elastic_program(stage, origin), options)
+        self._every = np.arange(len(stage.lower))
+
+    def violation(self, stage: SecondStage, u: Floats) -> float:
+        """Return the least violation of the rows at ``u``, in units of their scale: zero where recourse exists."""
+        lower, upper = elastic_sides(stage, u)
+        self._elastic.change_row_bounds(np.arange(len(lower)), lower, upper)
+        outcome = self._elastic.solve()
+        if outcome.objective is None:
+            raise SolverFailure(f"the elastic recourse ended as {outcome.status}; rescale the rows of recourse")
+        return max(outcome.objective, 0.0)
+
+    def cheapest(self, stage: SecondStage, u: Floats) -> Response:
+        """Return the cheapest recourse at ``u``, where the violation is no more than :data:`VIOLATION`.
+
+        Raises
+        ------
+        SolverFailure
+            When there is none.
+        """
+        shift = np.asarray(stage.nature @ u)
+        for room in (0.0, 2 * VIOLATION):
+            widened = room * stage.scale
+            lower, upper = stage.lower - shift - widened, stage.upper - shift + widened
+            self._cheapest.change_row_bounds(self._every, lower, upper)
+            outcome = self._cheapest.solve()
+            if outcome.point is not None and outcome.objective is not None and outcome.status == "optimal":
+                return Response(outcome.objective + float(stage.nature_cost @ u), outcome.point)
+        raise SolverFailure(
+            f"the recourse ended as {outcome.status} in a scenario for which it was found feasible; rescale its rows"
+        )
+
+
+def _refuse_unbounded(stage: SecondStage, options: HighsOptions) -> None:
+    outcome = PersistentHighs(recession_program(stage), options).solve()
+    if outcome.objective is None or outcome.point is None:
+        raise SolverFailure(f"the directions of recourse ended as {outcome.status}; rescale its rows")
+    if outcome.objective < -_FALL * max(1.0, np.max(np.abs(stage.cost), initial=0.0)):
+        gain = np.abs(stage.cost * outcome.point)
+        raise UnboundedFollower(
+            f"{stage.columns.names[int(np.argmax(gain))]}: recourse is unbounded, its cost falls without end along "
+            "this variable; give it a bound or a row that stops it"
+        )
