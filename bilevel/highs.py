@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import highspy
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.labels import labels
 from bilevel.outcome import HighsOptions, MipProgress, Outcome, Status
 from reformulations.convex_quadratic import mirrored, recession, sign_patterns, without_products
 from reformulations.programs import Floats, Integers, MixedIntegerProgram, Product, Rows
@@ -107,6 +109,12 @@ class PersistentHighs:
             return None
         return self._outcome(status, time.perf_counter() - started)
 
+    def infeasibility_ray(self) -> Floats | None:
+        """Return row multipliers ``(m,)`` that are to prove the last linear program infeasible; None without any."""
+        status, found, ray = self._solver.getDualRay()  # type: ignore[attr-defined]
+        known = found and status != highspy.HighsStatus.kError
+        return np.array(ray, np.float64) if known and ray is not None else None
+
     def current(self) -> MixedIntegerProgram:
         """Return the program as it stands, with every change made so far."""
         rows = self._rows[0]
@@ -165,6 +173,14 @@ class PersistentHighs:
         """Offer a start ``(n,)`` to the branch-and-bound; entries that are NaN are left to HiGHS."""
         known = np.flatnonzero(np.isfinite(point))
         self._check(self._solver.setSolution(len(known), _int32(known), _float(point[known])), "setSolution")
+
+    def write(self, path: str) -> None:
+        """Write the program as it stands, with names, in the format that the ending of ``path`` says."""
+        program, solver, ending = self.current(), self._solver, Path(path).suffix
+        for name_it, names in ((solver.passColName, program.columns.names), (solver.passRowName, program.rows.names)):
+            for i, label in enumerate(labels(names, ending)):
+                self._check(name_it(i, label), f"the name {label}")
+        self._check(solver.writeModel(path), f"to write {path}")
 
     def _set_options(self) -> None:
         options = self._options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from rich.table import Table
@@ -53,8 +54,8 @@ class IterationTable(tuple[Iteration, ...]):
             table.add_column(heading, justify="right")
         table.add_column("answer of nature")
         for count, round_ in enumerate(self, start=1):
-            gap = "-" if round_.gap == float("inf") else f"{round_.gap:.2e}"
-            bounds = (number(round_.lower), number(round_.upper))
+            bounds = (number(side if isfinite(side) else None) for side in (round_.lower, round_.upper))
+            gap = f"{round_.gap:.2e}" if isfinite(round_.gap) else "-"
             table.add_row(str(count), *bounds, gap, f"{round_.seconds:.2f}", _answer(round_))
         return table
 

@@ -44,4 +44,25 @@ class StrongDuality:
     bounds: float | Mapping[Any, Range] | None = None
 
 
-Method = KKT | StrongDuality
+@dataclass(frozen=True, slots=True)
+class Branching:
+    """Branch and bound on the followers' complementarities: exact, and no bound of a multiplier is needed.
+
+    Each node fixes slacks or multipliers of some pairs to zero and solves one linear program.
+
+    Parameters
+    ----------
+    node_limit
+        Most nodes; ``None`` for no limit.
+    candidates
+        How many pairs are compared before one is chosen to branch on.
+    reliability
+        How often a pair is tried by linear programs before its own average is trusted.
+    """
+
+    node_limit: int | None = None
+    candidates: int = 8
+    reliability: int = 1
+
+
+Method = KKT | StrongDuality | Branching

@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
 
+from bilevel.answer import Answer, Limits
+from bilevel.branching import search
 from bilevel.errors import SolverFailure
-from bilevel.highs import HighsOptions, MipProgress, PersistentHighs
+from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.methods import Branching
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
-from reformulations.programs import MPEC, Columns, Floats, MixedIntegerProgram, Rows
+from reformulations.patterns import at_pattern
+from reformulations.programs import Floats, MixedIntegerProgram
 from reformulations.tangents import epigraph, tangents
+
+__all__ = ["Answer", "Limits", "optimise", "pattern_of", "polished"]
 
 ROUNDS = 200
 """Most rounds of tangents; the gap is reported as it stands after them."""
-
-Progress = Callable[[MipProgress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What solving the image gave: a point of its MPEC, its objective, and the proven lower bound."""
-
-    status: str
-    point: Floats | None
-    objective: float
-    bound: float
-    nodes: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS."""
-
-    gap: float = 1e-6
-    time_limit: float | None = None
-    threads: int | None = None
-    progress: Progress | None = None
-
 
 def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
     """Solve the program of ``image``; ``start`` is a point of the MPEC to begin with.
@@ -52,6 +30,8 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     bound is the proven bound of the branch and bound. Convex quadratic objectives are bounded
     below by tangents, refined until the gap is closed.
     """
+    if isinstance(image.method, Branching):
+        return search(image, limits, start)
     began = time.perf_counter()
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
@@ -127,9 +107,9 @@ def polished(image: Image, point: Floats, threads: int | None = None) -> Floats:
     or convex quadratic program without big-M. When it has no solution within tolerances, the given
     point is returned as it is, for the certificate to judge.
     """
-    mpec, size = image.mpec, len(image.mpec.columns)
+    size = len(image.mpec.columns)
     active = pattern_of(image, point[:size]) if len(point) < len(image.program.columns) else point[size:]
-    program = _fixed_program(image, mpec, point[:size], np.round(active))
+    program = _fixed_program(image, point[:size], np.round(active))
     try:
         outcome = PersistentHighs(program, HighsOptions(threads=threads)).solve()
     except SolverFailure:
@@ -139,28 +119,11 @@ def polished(image: Image, point: Floats, threads: int | None = None) -> Floats:
     return outcome.point
 
 
-def _fixed_program(image: Image, mpec: MPEC, point: Floats, active: Floats) -> MixedIntegerProgram:
+def _fixed_program(image: Image, point: Floats, active: Floats) -> MixedIntegerProgram:
+    mpec = image.mpec
     pairs = mpec.complementarity
     on = np.zeros(len(pairs), bool)
     on[image.binaries[active > 0]] = True
     always = image.bounds.slack_upper <= 0
     on[~pairs.equality & always & (image.bounds.multiplier_upper > 0)] = True
-    off = ~on & ~pairs.equality
-    lower, upper = mpec.columns.lower.copy(), mpec.columns.upper.copy()
-    upper[pairs.multiplier[off]] = 0.0
-    whole = mpec.columns.integer
-    lower[whole] = upper[whole] = np.round(point[whole])
-    single = on & (pairs.row < 0)
-    first = pairs.slack.indptr[:-1][single]
-    column, sign = pairs.slack.indices[first], pairs.slack.data[first]
-    lower[column] = upper[column] = sign * pairs.offset[single]
-    row_upper = mpec.rows.upper.copy()
-    tight = on & (pairs.row >= 0)
-    row_upper[pairs.row[tight]] = pairs.offset[tight]
-    return MixedIntegerProgram(
-        Columns(lower, upper, np.zeros(len(lower), bool), mpec.columns.names),
-        Rows(sparse.csr_array(mpec.rows.matrix), mpec.rows.lower, row_upper, mpec.rows.names),
-        mpec.cost,
-        mpec.constant,
-        mpec.products,
-    )
+    return at_pattern(mpec, on, point[mpec.columns.integer])

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from bilevel.errors import SolverFailure
+from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.methods import KKT
 from bilevel.optimise import Limits, optimise
 from bilevel.pipeline import compile_program
@@ -16,6 +16,7 @@ from bilevel.recourse import VIOLATION, RecourseSolver
 from reformulations.linear_sets import LinearSet
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.second_stage import SecondStage, cost_game, violation_game
+from reformulations.two_stage import TwoStage
 from reformulations.uncertainty import UncertaintySet
 from reformulations.vertices import TooManyVertices
 
@@ -178,30 +179,30 @@ class GameOracle:
         if answer.status in ("time_limit", "interrupted", "limit"):
             return None
         if answer.point is None:
-            raise SolverFailure(f"nature's game ended as {answer.status}; use CCG(oracle=\"vertices\"), or rescale")
+            raise SolverFailure(f'nature\'s game ended as {answer.status}; use CCG(oracle="vertices"), or rescale')
         u = image.source_point(answer.point)[: self.within.dimension]
         return u, -answer.objective, -answer.bound
 
 
 def oracle_for(
-    name: OracleName, within: UncertaintySet, stage: SecondStage, recourse: RecourseSolver, threads: int | None
+    name: OracleName, within: UncertaintySet, two_stage: TwoStage, recourse: RecourseSolver, threads: int | None
 ) -> Oracle:
     """Return the adversary of that name; ``"auto"`` takes vertices where they are few enough.
 
     Raises
     ------
-    TooManyVertices
+    NotApplicable
         For ``"vertices"`` where there are more than :data:`MOST_VERTICES`.
     """
     if name == "game":
         return GameOracle(within.polyhedral(), recourse, threads)
-    if name == "auto" and not len(stage.nature.data):
+    if name == "auto" and not two_stage.rows.depends_on_nature:
         return SupportOracle(within, recourse)
     try:
         return VerticesOracle(within.vertices(MOST_VERTICES), recourse)
-    except (TooManyVertices, ArithmeticError):
+    except (TooManyVertices, ArithmeticError) as reason:
         if name == "vertices":
-            raise
+            raise NotApplicable('CCG(oracle="vertices")', f'{reason}; here: CCG(oracle="game")') from reason
         return GameOracle(within.polyhedral(), recourse, threads)
 
 
@@ -210,7 +211,7 @@ def _compare(what: str, value: float, claimed: float, bound: float) -> None:
     if abs(value - claimed) > room or value > bound + room:
         raise SolverFailure(
             f"nature's game claims a {what} of {claimed:.9g} (at most {bound:.9g}), the recourse solved again in that "
-            f"scenario gives {value:.9g}; rescale the rows of recourse, or use CCG(oracle=\"vertices\")"
+            f'scenario gives {value:.9g}; rescale the rows of recourse, or use CCG(oracle="vertices")'
         )
 
 

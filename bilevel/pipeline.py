@@ -116,6 +116,7 @@ def _compile(
         bounds = _of_equalities(bounds, linear.program)
     products = BinaryProducts().apply(_with_multiplier_boxes(mpec, bounds))
     mpec, to_source = products.program, to_source @ products.recover
+    _refuse_products_in_rows(mpec)
     written = big_m.BigM(bounds).apply(mpec)
     return Image(
         source=source,
@@ -128,6 +129,18 @@ def _compile(
         assumes=without_products.assumes + linear.assumes + products.assumes + written.assumes,
         notes=without_products.notes + linear.notes + products.notes + written.notes,
     )
+
+
+def _refuse_products_in_rows(mpec: MPEC) -> None:
+    """Refuse what strong duality leaves where the leader acts on the followers through continuous variables."""
+    for term in range(min(len(mpec.rows.products), 1)):
+        products = mpec.rows.products
+        left, right = mpec.columns.names[int(products.left[term])], mpec.columns.names[int(products.right[term])]
+        raise NotApplicable(
+            mpec.rows.names[int(products.index[term])],
+            f"the product {left}*{right} has no binary factor, so the row is not linear; "
+            "use bl.KKT(), or make the leader's variable binary",
+        )
 
 
 def _with_multiplier_boxes(mpec: MPEC, bounds: Bounds) -> MPEC:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bilevel.errors import SolverFailure, UnboundedFollower
 from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.outcome import Outcome
 from reformulations.programs import Floats
 from reformulations.second_stage import (
     SecondStage,
@@ -74,16 +75,20 @@ class RecourseSolver:
             When there is none.
         """
         shift = np.asarray(stage.nature @ u)
-        for room in (0.0, 2 * VIOLATION):
-            widened = room * stage.scale
-            lower, upper = stage.lower - shift - widened, stage.upper - shift + widened
-            self._cheapest.change_row_bounds(self._every, lower, upper)
-            outcome = self._cheapest.solve()
-            if outcome.point is not None and outcome.objective is not None and outcome.status == "optimal":
-                return Response(outcome.objective + float(stage.nature_cost @ u), outcome.point)
-        raise SolverFailure(
-            f"the recourse ended as {outcome.status} in a scenario for which it was found feasible; rescale its rows"
-        )
+        outcome = self._solved(stage.lower - shift, stage.upper - shift)
+        if outcome.status == "infeasible":
+            # the two programs share their tolerance only roughly: give the rows what the elastic one may have left
+            room = 2 * VIOLATION * stage.scale
+            outcome = self._solved(stage.lower - shift - room, stage.upper - shift + room)
+        if outcome.status != "optimal" or outcome.point is None or outcome.objective is None:
+            raise SolverFailure(
+                f"the recourse ended as {outcome.status} in a scenario where it exists; rescale its rows"
+            )
+        return Response(outcome.objective + float(stage.nature_cost @ u), outcome.point)
+
+    def _solved(self, lower: Floats, upper: Floats) -> Outcome:
+        self._cheapest.change_row_bounds(self._every, lower, upper)
+        return self._cheapest.solve()
 
 
 def _refuse_unbounded(stage: SecondStage, options: HighsOptions) -> None:

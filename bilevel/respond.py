@@ -18,7 +18,7 @@ from reformulations.responses import HeldGame, Responses, linearised, response_p
 _GAP = 1e-9
 _SECONDS = 60.0
 _WORSE = 1e-7
-_QUADRATIC_COLUMNS = 400  # the active-set method of HiGHS is dense in the columns off their bounds
+_QUADRATIC_COLUMNS = 200  # the active-set method of HiGHS is dense in the columns off their bounds
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bilevel.certify import Certificate
 from bilevel.errors import BilevelError, InvalidGame
-from bilevel.printing import html, number, plain
+from bilevel.printing import html, number, plain, residual
 from bilevel.read import Game
 from reformulations.programs import Floats, Role
 
@@ -133,7 +133,7 @@ class Solution:
         summary.add_row("status", Text(self.status.replace("_", " "), _COLOURS.get(self.status, "bold red")))
         summary.add_row("objective", number(self.objective))
         summary.add_row("bound", number(self.bound))
-        summary.add_row("gap", "-" if self.gap is None else f"{max(self.gap, 0.0):.1e}")
+        summary.add_row("gap", residual(None if self.gap is None else max(self.gap, 0.0)))
         summary.add_row("method", self.method)
         summary.add_row("time", f"{self.seconds:.2f} s")
         if self.iterations:

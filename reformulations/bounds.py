@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import numpy as np
@@ -67,7 +68,7 @@ class Bounds:
         """Return the bounds with multipliers cut to ``[lower, upper]`` wherever that is tighter."""
         smaller = upper < self.multiplier_upper
         larger = lower > self.multiplier_lower
-        changed = smaller | (larger & ~np.isfinite(self.multiplier_lower))
+        changed = smaller | larger
         return replace(
             self,
             multiplier_lower=np.where(larger, lower, self.multiplier_lower),
@@ -75,6 +76,16 @@ class Bounds:
             source=np.where(changed, int(source), self.source),
             argument=np.where(changed, argument, self.argument),
         )
+
+    def take(self, entries: Integers) -> Bounds:
+        """Return the bounds of some of the rows."""
+        return Bounds(*(getattr(self, item.name)[entries] for item in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Bounds], entries: Sequence[Integers]) -> Bounds:
+        """Return the bounds of all rows, ``parts[i]`` being those of the rows ``entries[i]``."""
+        order = np.argsort(np.concatenate(entries))
+        return cls(*(np.concatenate([getattr(part, item.name) for part in parts])[order] for item in fields(cls)))
 
     def with_slacks(self, upper: Floats, source: Source = Source.DERIVED) -> Bounds:
         """Return the bounds with slacks cut to ``upper`` wherever that is tighter."""

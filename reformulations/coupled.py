@@ -43,14 +43,14 @@ class CoupledForms:
         return bool(np.any(self.nature.data != 0) or len(self.crossed.index))
 
     def at_scenario(self, u: Floats) -> tuple[Matrix, Floats]:
-        """Hold nature at ``u`` ``(k,)``: return the coefficients ``(m, n)`` of the first stage and constants ``(m,)``."""
+        """Hold nature at ``u`` ``(k,)``: return the first stage's coefficients ``(m, n)`` and constants ``(m,)``."""
         crossed = self.crossed
         entries = (crossed.value * u[crossed.nature], (crossed.index, crossed.first))
         extra = sparse.coo_array(entries, shape=self.first.shape).tocsr()
         return sparse.csr_array(self.first + extra), np.asarray(self.nature @ u)
 
     def at_first(self, z: Floats) -> tuple[Matrix, Floats]:
-        """Hold the first stage at ``z`` ``(n,)``: return the coefficients ``(m, k)`` of nature and constants ``(m,)``."""
+        """Hold the first stage at ``z`` ``(n,)``: return nature's coefficients ``(m, k)`` and constants ``(m,)``."""
         crossed = self.crossed
         entries = (crossed.value * z[crossed.first], (crossed.index, crossed.nature))
         extra = sparse.coo_array(entries, shape=self.nature.shape).tocsr()

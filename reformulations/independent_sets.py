@@ -52,7 +52,9 @@ class IndependentSets:
         sets = [part.polyhedral() for part in self.parts]
         starts = np.cumsum([0, *(each.matrix.shape[1] for each in sets)])
         own = [start + np.arange(each.dimension) for start, each in zip(starts, sets, strict=False)]
-        extra = [np.arange(start + s.dimension, start + s.matrix.shape[1]) for start, s in zip(starts, sets, strict=False)]
+        extra = [
+            np.arange(start + s.dimension, start + s.matrix.shape[1]) for start, s in zip(starts, sets, strict=False)
+        ]
         order = np.concatenate([*own, *extra]).astype(np.int64)
         matrix = sparse.csc_array(sparse.block_diag([each.matrix for each in sets], format="csc"))
         return LinearSet(

@@ -215,9 +215,7 @@ def _against_nature(
     within: LinearSet, columns: Columns, rows: Rows, cost: Floats, nature_cost: Floats
 ) -> BilevelProgram:
     k, q, r = within.matrix.shape[1], len(columns), within.matrix.shape[0]
-    lifted = Columns(
-        within.column_lower, within.column_upper, np.zeros(k, bool), Names(k, lambda i: f"uncertain {i}")
-    )
+    lifted = Columns(within.column_lower, within.column_upper, np.zeros(k, bool), Names(k, lambda i: f"uncertain {i}"))
     inside = Rows(
         sparse.csr_array(sparse.hstack([within.matrix, sparse.csr_array((r, q))], format="csr")),
         within.lower,

@@ -31,8 +31,8 @@ ETA = "worst case of the second stage"
 class Stages:
     """Columns and rows of a game by stage.
 
-    ``first``, ``nature``, ``recourse`` are columns; ``position`` ``(n,)`` is the place of each column in its own group.
-    ``late`` ``(m,)`` masks the rows in which nature or recourse appears. ``role`` ``(n,)`` is that of the column's owner.
+    ``first``, ``nature``, ``recourse`` are columns; ``position`` ``(n,)`` is the place of each column in its own group
+    and ``role`` ``(n,)`` that of its owner. ``late`` ``(m,)`` masks the rows in which nature or recourse appears.
     """
 
     first: Integers
@@ -41,11 +41,6 @@ class Stages:
     position: Integers
     late: Booleans
     role: Integers
-
-    @property
-    def groups(self) -> tuple[Integers, Integers, Integers]:
-        """The columns of the first stage, of nature and of recourse."""
-        return self.first, self.nature, self.recourse
 
 
 def stages_of(program: BilevelProgram) -> Stages:
@@ -104,7 +99,9 @@ def _refuse_products(program: BilevelProgram, stages: Stages, products: Product,
         names = program.columns.names
         pair = f"{names[int(products.left[term])]} * {names[int(products.right[term])]}"
         in_row = where[int(products.index[term])] != "leader's objective"
-        raise NotApplicable(where[int(products.index[term])], f"{pair}: {_reason(int(low[term]), int(high[term]), in_row)}")
+        raise NotApplicable(
+            where[int(products.index[term])], f"{pair}: {_reason(int(low[term]), int(high[term]), in_row)}"
+        )
 
 
 def _reason(low: int, high: int, in_row: bool) -> str:  # noqa: FBT001  (where the product stands, not what to do)
@@ -147,7 +144,7 @@ def _refuse_follower(program: BilevelProgram, player: int, where: str) -> None:
 
 
 def first_stage(program: BilevelProgram, stages: Stages, least: float) -> BilevelProgram:
-    """Return the leader's and the followers' game before nature moves, minimised, with ``eta >= least`` as last column."""
+    """Return the game before nature moves, the leader minimising, with ``eta >= least`` as last column."""
     columns, position = stages.first, stages.position
     rows = np.flatnonzero(~stages.late)
     n, m, width = len(program.columns), len(program.rows), len(columns) + 1
@@ -170,9 +167,7 @@ def first_stage(program: BilevelProgram, stages: Stages, least: float) -> Bileve
             program.rows.lower[rows],
             program.rows.upper[rows],
             program.rows.names.take(rows),
-            Product.of(
-                row_position[products.index], position[products.left], position[products.right], products.value
-            ),
+            Product.of(row_position[products.index], position[products.left], position[products.right], products.value),
         ),
         # rows declared on a recourse block in which no recourse appears restrict the leader
         row_owner=np.where(row_owner < 0, LEADER, row_owner),
@@ -182,7 +177,7 @@ def first_stage(program: BilevelProgram, stages: Stages, least: float) -> Bileve
 
 
 def _first_objectives(program: BilevelProgram, stages: Stages, players: Integers) -> Objectives:
-    """Return the players' objectives over the first stage and ``eta``; the leader's is minimised and has ``eta`` added."""
+    """Return the objectives over the first stage and ``eta``; the leader's is minimised and has ``eta`` added."""
     objectives, player_number = program.objectives, positions(len(program.players), players)
     signs = np.ones(len(players))
     signs[LEADER] = objectives.sense[LEADER]

@@ -4,8 +4,8 @@ Source, for a leader that minimises (one that maximises is turned around; ``sens
 
     min_{z in Z}  c(z) + max_{u in U} min_r { b'r + d'u + u'D z :  L <= A z + u'P z + N u + G r <= H,  l <= r <= h }
 
-``Z`` holds the leader's first stage and the optimal responses of its here-and-now followers, ``u`` is nature's, ``r`` the
-recourse. The worst case is named ``eta``; the master of stored scenarios ``u^1 .. u^K`` is again a game::
+``Z`` holds the leader's first stage and the optimal responses of its here-and-now followers, ``u`` is nature's, ``r``
+the recourse. The worst case is named ``eta``; the master of stored scenarios ``u^1 .. u^K`` is again a game::
 
     min_{z in Z, eta, r^k}  c(z) + eta    s.t.   eta >= b'r^k + d'u^k + (u^k)'D z,
                                                  L <= (A + (u^k)'P) z + N u^k + G r^k <= H,   l <= r^k <= h
@@ -30,7 +30,6 @@ from reformulations.programs import (
     BilevelProgram,
     Columns,
     Floats,
-    Integers,
     Matrix,
     Names,
     Product,
@@ -145,7 +144,9 @@ def _coupled(matrix: Matrix, products: Product, stages: Stages) -> CoupledForms:
     crossed, among = products.take(by_nature), products.take(~by_nature)
     nature_left = role[crossed.left] == Role.NATURE
     return CoupledForms(
-        *(sparse.csr_array(matrix[:, group]) for group in stages.groups),
+        first=sparse.csr_array(matrix[:, stages.first]),
+        nature=sparse.csr_array(matrix[:, stages.nature]),
+        recourse=sparse.csr_array(matrix[:, stages.recourse]),
         crossed=Crossed(
             crossed.index,
             position[np.where(nature_left, crossed.right, crossed.left)],
@@ -217,7 +218,7 @@ def _scenario_rows(two_stage: TwoStage, u: Floats, k: int, width: int) -> Rows:
 
 
 def _at_scenario(forms: CoupledForms, u: Floats, before: int, width: int) -> tuple[Matrix, Floats]:
-    """Return forms at ``u`` as a matrix over the master's columns, recourse from column ``before`` on, and constants."""
+    """Return forms at ``u`` over the master's columns, recourse from column ``before`` on, and their constants."""
     coefficients, constant = forms.at_scenario(u)
     behind = sparse.csr_array((len(forms), width - before - forms.recourse.shape[1]))
     parts = [widened(coefficients, before), forms.recourse, behind]

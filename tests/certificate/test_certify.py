@@ -158,6 +158,31 @@ def test_maximising_follower_has_multipliers_in_its_own_sense() -> None:
     assert says(certify(program, point(program, x=1, a=0.9, cap=2)), "sales", "solved again", "2.79", "3")
 
 
+@pytest.mark.parametrize(("cost", "level"), [(2.0, 1.0), (-2.0, 4.0)])
+def test_range_row_has_a_multiplier_of_the_side_it_meets(cost: float, level: float) -> None:
+    """Min c a, 1 <= a <= 4 as one row: c = 2 stops at 1, c = -2 at 4; the multiplier is c either way."""
+    program = game(
+        players={"leader": ("min", {"x": 1}), "f": ("min", {"a": cost})},
+        columns={"x": ("leader", 0, 1), "a": ("f", -INF, INF)},
+        rows={"range": ("f", {"a": 1}, 1, 4)},
+    )
+    assert certify(program, point(program, a=level, range=cost)).holds
+    assert says(certify(program, point(program, a=5 - level, range=cost)), "range", "slack")
+
+
+@pytest.mark.parametrize("cost", [2.0, -2.0])
+def test_bounds_of_a_fixed_column_are_an_equality(cost: float) -> None:
+    """Min c a with a = 3: either bound may carry the derivative c, whatever its sign."""
+    program = game(
+        players={"leader": ("min", {"x": 1}), "f": ("min", {"a": cost})},
+        columns={"x": ("leader", 0, 1), "a": ("f", 3, 3)},
+        rows={},
+    )
+    assert certify(program, point(program, a=3, lower_a=cost)).holds
+    assert certify(program, point(program, a=3, upper_a=cost)).holds
+    assert not certify(program, point(program, a=3, lower_a=cost, upper_a=cost)).holds
+
+
 def test_product_of_leader_and_follower_in_a_row_counts_in_row_and_gradient() -> None:
     """Min a, x a >= 6 : lambda. At x = 2: a = 3, lambda = 1/x = 0.5."""
     program = game(

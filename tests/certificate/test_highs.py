@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
+import highspy
 import numpy as np
 import pytest
 from hypothesis import given
@@ -123,12 +125,12 @@ def test_a_start_is_taken() -> None:
     assert started.solve(time_limit=0.05).objective <= good.objective + 1e-6
 
 
-def test_another_number_of_threads_is_accepted_in_turn() -> None:
+@pytest.mark.parametrize("integer", [(), ("x",)])
+def test_another_number_of_threads_is_accepted_in_turn(integer: tuple[str, ...]) -> None:
     """HiGHS has one scheduler for a thread and refuses a second number of threads by itself."""
-    objectives = [
-        PersistentHighs(knapsack(20), HighsOptions(threads=threads)).solve().objective for threads in (1, 2, 1)
-    ]
-    assert objectives == [pytest.approx(objectives[0])] * 3
+    program = mixed_integer_program({"x": 3}, {"x": (0, 9)}, {"r": ({"x": 2}, 4, INF)}, integer=integer)
+    for threads in (1, 2, 1):
+        assert PersistentHighs(program, HighsOptions(threads=threads)).solve().objective == pytest.approx(6)
 
 
 def test_solves_in_several_threads() -> None:
@@ -239,3 +241,23 @@ def test_a_false_verdict_of_unboundedness_is_not_believed() -> None:
     outcome = PersistentHighs(eight_columns()).solve()
     assert outcome.status == "optimal"
     assert outcome.objective == pytest.approx(-187.3994669, rel=1e-7)
+
+
+@pytest.mark.parametrize("ending", ["mps", "lp"])
+def test_written_file_holds_names_and_the_same_optimum(tmp_path: Path, ending: str) -> None:
+    """Program min x + 2 y + 5, x + y >= 2, x <= 1.5 integer y: x = 1, y = 1, or x = 1.5, y = 1: 8 at x = 1."""
+    program = mixed_integer_program(
+        {"ev[1].x": 1, "y of b": 2, "": 5},
+        {"ev[1].x": (0, 1.5), "y of b": (0, INF)},
+        {"need": ({"ev[1].x": 1, "y of b": 1}, 2, INF)},
+        integer=("y of b",),
+    )
+    path = tmp_path / f"program.{ending}"
+    PersistentHighs(program).write(str(path))
+    assert ("ev[1].x" if ending == "mps" else "ev(1).x") in path.read_text()
+    assert "y_of_b" in path.read_text()
+    again = highspy.Highs()
+    again.silent()
+    again.readModel(str(path))
+    again.run()
+    assert again.getObjectiveValue() == pytest.approx(8)

@@ -1,0 +1,33 @@
+"""What solving a compiled game is asked and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bilevel.outcome import MipProgress
+from reformulations.programs import Floats
+
+Progress = Callable[[MipProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What solving the image gave: a point of its MPEC, its objective, and the proven lower bound."""
+
+    status: str
+    point: Floats | None
+    objective: float
+    bound: float
+    nodes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS."""
+
+    gap: float = 1e-6
+    time_limit: float | None = None
+    threads: int | None = None
+    progress: Progress | None = None

@@ -1,0 +1,157 @@
+"""Column-and-constraint generation for two-stage robust games with linear recourse.
+
+A master (:func:`reformulations.two_stage.master`) proposes a plan for the scenarios stored so far; an adversary
+(:mod:`bilevel.oracles`) answers with the scenario that violates it most, or, where recourse exists in all of them, with
+the most expensive one; that scenario is stored, and so on. The master's proven bound bounds the robust optimum from one
+side, the best plan's proven worst case from the other (Zeng & Zhao, Operations Research Letters 41, 2013,
+DOI 10.1016/j.orl.2013.05.003).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bilevel.errors import InvalidGame, NotApplicable
+from bilevel.generation import RobustAnswer, Setting, Start, State, generate
+from bilevel.iterations import Iteration
+from bilevel.nature import nature_set
+from bilevel.optimise import Limits
+from bilevel.oracles import OracleName, oracle_for
+from bilevel.read import Game
+from bilevel.recourse import RecourseSolver
+from reformulations import refusal
+from reformulations.programs import BilevelProgram, Floats
+from reformulations.second_stage import second_stage
+from reformulations.two_stage import TwoStage, split
+from reformulations.uncertainty import UncertaintySet
+
+_INSIDE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CCG:
+    """Column-and-constraint generation.
+
+    Parameters
+    ----------
+    oracle
+        How nature answers: ``"vertices"`` solves one linear program a vertex of the set, ``"game"`` compiles nature's
+        own game against the recourse, ``"auto"`` takes vertices where there are at most 2000.
+    gap
+        Relative distance of the bounds at which to stop; None takes that of the call.
+    max_iterations
+        Rounds after which to stop with the bounds reached.
+    start
+        The scenario stored before the first round: ``"nominal"``, a point ``(k,)`` of the set in the order of
+        nature's variables, or ``"none"`` where the bounds of recourse bound its cost from below.
+    """
+
+    oracle: OracleName = "auto"
+    gap: float | None = None
+    max_iterations: int = 200
+    start: ArrayLike | Literal["nominal", "none"] = "nominal"
+
+
+def solve_robust(
+    game: Game,
+    method: CCG | None = None,
+    *,
+    gap: float = 1e-6,
+    time_limit: float | None = None,
+    threads: int | None = None,
+    progress: Callable[[Iteration], None] | None = None,
+    start: Start | None = None,
+) -> RobustAnswer:
+    """Solve a game with nature and recourse against the worst case of its uncertainty set.
+
+    Followers respond to the leader before nature moves; among their optimal responses the leader takes the one that is
+    best for it in the worst case.
+
+    Parameters
+    ----------
+    game
+        A game with :class:`bilevel.Uncertain` variables.
+    method
+        How; a default :class:`CCG` where None.
+    gap
+        Relative distance of the bounds at which to stop, unless the method says another.
+    time_limit
+        Seconds for everything.
+    threads
+        Of HiGHS.
+    progress
+        Called with each round as it ends.
+    start
+        Gives a point of the first master's MPEC to begin its branch and bound with.
+
+    Raises
+    ------
+    NotApplicable
+        For a game outside the class; names the component.
+    InvalidGame
+        For an uncertain variable whose set is missing or does not fit.
+    UnboundedFollower
+        When recourse costs can fall without end.
+    SolverFailure
+        When a scenario comes back although it is stored and the bounds have not met.
+    """
+    return solve_two_stage(
+        game.program,
+        nature_set(game),
+        method,
+        gap=gap,
+        time_limit=time_limit,
+        threads=threads,
+        progress=progress,
+        start=start,
+    )
+
+
+def solve_two_stage(
+    program: BilevelProgram,
+    within: UncertaintySet,
+    method: CCG | None = None,
+    *,
+    gap: float = 1e-6,
+    time_limit: float | None = None,
+    threads: int | None = None,
+    progress: Callable[[Iteration], None] | None = None,
+    start: Start | None = None,
+) -> RobustAnswer:
+    """Solve a two-stage game given as arrays; ``within`` holds nature's columns in their order.
+
+    See :func:`solve_robust`.
+    """
+    began, chosen = time.perf_counter(), method or CCG()
+    try:
+        two_stage = split(program)
+    except refusal.NotApplicable as refused:
+        raise NotApplicable(refused.where, refused.reason) from refused
+    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads)
+    recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
+    oracle = oracle_for(chosen.oracle, within, two_stage, recourse, threads)
+    setting = Setting(two_stage, oracle, recourse, limits, began, progress, start)
+    return generate(setting, State(_first_scenarios(chosen, two_stage, within)), chosen.max_iterations)
+
+
+def _first_scenarios(method: CCG, two_stage: TwoStage, within: UncertaintySet) -> tuple[Floats, ...]:
+    if isinstance(method.start, str):
+        if method.start == "nominal":
+            return (within.nominal(),)
+        if method.start != "none":
+            raise InvalidGame(f'CCG(start={method.start!r}): give "nominal", "none" or a point of the set')
+        if not np.isfinite(two_stage.first.columns.lower[two_stage.eta]):
+            raise NotApplicable(
+                'CCG(start="none")', "the bounds of recourse do not bound its cost, so a first scenario is needed"
+            )
+        return ()
+    u = np.asarray(method.start, dtype=np.float64)
+    if u.shape != (within.dimension,) or not within.contains(u, _INSIDE):
+        raise InvalidGame(f"CCG(start=...): {u} is no point of the uncertainty set of dimension {within.dimension}")
+    return (u,)

@@ -1,0 +1,264 @@
+"""The loop of column-and-constraint generation: master, adversary, bounds.
+
+The leader minimises in here; bounds turn to the user's sense where they are reported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from bilevel.errors import InfeasibleGame, NoBound, SolverFailure
+from bilevel.iterations import Iteration, IterationTable, Kind
+from bilevel.methods import KKT
+from bilevel.optimise import Answer, Limits, optimise
+from bilevel.oracles import Attack, Oracle
+from bilevel.pipeline import Image, compile_program
+from bilevel.recourse import VIOLATION, RecourseSolver
+from reformulations.programs import BilevelProgram, Floats
+from reformulations.second_stage import second_stage
+from reformulations.two_stage import TwoStage, master
+
+RobustStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit"]
+
+Start = Callable[[Image], Floats | None]
+
+_SAME = 1e-7
+"""Scenarios this close to each other, relative to their size, are the same."""
+
+_GRACE = 0.1
+"""Share of the time limit that nature may use beyond it, so that the last master's plan is not thrown away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A master's point, ``mpec_point`` in its MPEC with so many stored scenarios, and nature's answer to it."""
+
+    solved: BilevelProgram
+    point: Floats
+    mpec_point: Floats
+    stored: int
+    first_cost: float
+    attack: Attack
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """Where a run stands: stored scenarios, bounds of the minimised optimum, the best plan, the rounds so far."""
+
+    scenarios: tuple[Floats, ...]
+    lower: float = -np.inf
+    upper: float = np.inf
+    best: Plan | None = None
+    image: Image | None = None
+    rounds: tuple[Iteration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What does not change during a run; ``began`` is the time of ``time.perf_counter`` at its start."""
+
+    two_stage: TwoStage
+    oracle: Oracle
+    recourse: RecourseSolver
+    limits: Limits
+    began: float
+    progress: Callable[[Iteration], None] | None
+    start: Start | None
+
+    def remaining(self) -> float | None:
+        """Return the seconds left for the next master, a moment at least."""
+        if self.limits.time_limit is None:
+            return None
+        return max(self.began + self.limits.time_limit - time.perf_counter(), 0.1)
+
+    def deadline(self) -> float | None:
+        """Return until when nature may answer."""
+        if self.limits.time_limit is None:
+            return None
+        return max(self.began + self.limits.time_limit, time.perf_counter() + _GRACE * self.limits.time_limit)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RobustAnswer:
+    """What column-and-constraint generation ended with.
+
+    Attributes
+    ----------
+    status
+        ``"optimal"`` only when the bounds have met and nothing was assumed.
+    objective, bound
+        The plan's worst case and the proven bound of the robust optimum, in the leader's own sense; None where unknown.
+    point
+        Primal-dual point ``(3 n + m,)`` of the whole game: the best plan, its worst-case scenario, the recourse there,
+        the followers' multipliers. None without a plan.
+    scenario
+        The worst case ``(k,)`` of that plan, in the order of nature's columns.
+    scenarios
+        Every stored scenario.
+    iterations
+        The rounds; prints as a table.
+    image
+        The last compiled master; None where none was compiled.
+    assumes, notes
+        What was not derived, and what is worth knowing about the way.
+    """
+
+    status: RobustStatus
+    objective: float | None
+    bound: float | None
+    point: Floats | None
+    scenario: Floats | None
+    scenarios: tuple[Floats, ...]
+    iterations: IterationTable
+    image: Image | None
+    assumes: tuple[str, ...]
+    notes: tuple[str, ...]
+    seconds: float
+
+
+def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
+    """Go round until the bounds meet, a limit is reached, or a master has no answer; ``most`` rounds.
+
+    Raises
+    ------
+    SolverFailure
+        When a scenario comes back although it is stored and the bounds have not met.
+    """
+    for _ in range(most):
+        try:
+            image, answer = _solved_master(setting, state)
+        except InfeasibleGame:
+            return _answer(setting, state, "infeasible")
+        state = replace(state, image=image, lower=max(state.lower, answer.bound))
+        if answer.point is None:
+            return _answer(setting, state, _without_plan(answer.status))
+        attacked = _attacked(setting, image.source_point(answer.point))
+        if attacked is None:
+            return _answer(setting, state, "time_limit")
+        attack, kind = attacked
+        if kind == "optimality":
+            state = _with_plan(setting.two_stage, state, image, answer.point, attack)
+        state = _recorded(setting, state, attack, kind)
+        if np.isfinite(state.upper) and state.upper - state.lower <= setting.limits.gap * max(1.0, abs(state.upper)):
+            return _answer(setting, state, "feasible" if image.assumes else "optimal")
+        if answer.status != "optimal":
+            return _answer(setting, state, "time_limit")
+        state = _with_scenario(state, attack, kind)
+    return _answer(setting, state, "feasible")
+
+
+def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
+    image = _compiled(setting, state)
+    begin = setting.start(image) if state.image is None and setting.start else _begin(setting, state, image)
+    # what the master and nature leave open, a half and a quarter, adds up to less than the gap
+    limits = replace(setting.limits, gap=0.5 * setting.limits.gap, time_limit=setting.remaining())
+    return image, optimise(image, limits, begin)
+
+
+def _compiled(setting: Setting, state: State) -> Image:
+    program, threads = master(setting.two_stage, state.scenarios), setting.limits.threads
+    if state.image is not None:
+        # every master has the same followers, and the rows of the former: its bounds of multipliers hold
+        try:
+            return compile_program(program, KKT(), known=state.image.bounds, threads=threads)
+        except NoBound:
+            pass
+    return compile_program(program, KKT(), threads=threads)
+
+
+def _begin(setting: Setting, state: State, image: Image) -> Floats | None:
+    """Return the best plan as a point of the new master's MPEC, with the recourse of each stored scenario."""
+    plan, two_stage = state.best, setting.two_stage
+    if plan is None:
+        return None
+    stage, first = second_stage(two_stage, plan.point), two_stage.eta + 1
+    try:
+        responses = [setting.recourse.cheapest(stage, u) for u in state.scenarios]
+    except SolverFailure:
+        return None
+    behind = first + plan.stored * len(two_stage.recourse)
+    head = plan.mpec_point[:first].copy()
+    head[two_stage.eta] = max(response.cost for response in responses)
+    point = np.concatenate([head, *(response.point for response in responses), plan.mpec_point[behind:]])
+    return point if len(point) == len(image.mpec.columns) else None
+
+
+def _attacked(setting: Setting, point: Floats) -> tuple[Attack, Kind] | None:
+    """Let nature answer a plan: by a violation where there is one, else by the worst case; None when time is over."""
+    two_stage, limits = setting.two_stage, setting.limits
+    stage, deadline = second_stage(two_stage, point), setting.deadline()
+    # the oracle's gap is relative to the second stage, the gap of the run to both stages
+    late, whole = abs(point[two_stage.eta]), abs(two_stage.first_cost(point) + point[two_stage.eta])
+    gap = 0.25 * limits.gap * min(1.0, max(1.0, whole) / max(1.0, late))
+    attack = setting.oracle.most_violated(stage, gap, deadline)
+    if attack is None:
+        return None
+    if attack.value > VIOLATION:
+        return attack, "feasibility"
+    attack = setting.oracle.most_expensive(stage, gap, deadline)
+    return None if attack is None else (attack, "optimality")
+
+
+def _with_plan(two_stage: TwoStage, state: State, image: Image, mpec_point: Floats, attack: Attack) -> State:
+    """Return the state with the plan, if its worst case is the best so far."""
+    point = image.source_point(mpec_point)
+    cost = two_stage.first_cost(point)
+    if state.best is not None and cost + attack.bound >= state.upper:
+        return state
+    plan = Plan(image.source, point, mpec_point, len(state.scenarios), cost, attack)
+    return replace(state, upper=cost + attack.bound, best=plan)
+
+
+def _recorded(setting: Setting, state: State, attack: Attack, kind: Kind) -> State:
+    lower, upper = state.lower, state.upper
+    if setting.two_stage.sense < 0:
+        lower, upper = -upper, -lower
+    round_ = Iteration(lower, upper, attack.scenario, time.perf_counter() - setting.began, kind)
+    if setting.progress is not None:
+        setting.progress(round_)
+    return replace(state, rounds=(*state.rounds, round_))
+
+
+def _with_scenario(state: State, attack: Attack, kind: Kind) -> State:
+    u = attack.scenario
+    for k, stored in enumerate(state.scenarios):
+        if np.max(np.abs(u - stored), initial=0.0) <= _SAME * (1 + np.max(np.abs(stored), initial=0.0)):
+            what = f"it is violated by {attack.value:.3g}" if kind == "feasibility" else f"it costs {attack.value:.9g}"
+            raise SolverFailure(
+                f"scenario {k + 1} came back although it is stored ({what}) while the bounds are "
+                f"{state.lower:.9g} and {state.upper:.9g}: the solver's tolerances decide; rescale the rows and costs "
+                "of recourse, or ask for a larger gap"
+            )
+    return replace(state, scenarios=(*state.scenarios, u))
+
+
+def _without_plan(status: str) -> RobustStatus:
+    if status == "infeasible":
+        return "infeasible"
+    return "unbounded" if status == "unbounded" else "time_limit"
+
+
+def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswer:
+    plan, sense, two_stage = state.best, setting.two_stage.sense, setting.two_stage
+    solved = status not in ("infeasible", "unbounded")
+    point = None
+    if plan is not None:
+        point = two_stage.game_point(plan.solved, plan.point, plan.attack.scenario, plan.attack.response)
+    return RobustAnswer(
+        status=status,
+        objective=None if plan is None else sense * (plan.first_cost + plan.attack.value),
+        bound=sense * state.lower if solved and np.isfinite(state.lower) else None,
+        point=point,
+        scenario=None if plan is None else plan.attack.scenario,
+        scenarios=state.scenarios,
+        iterations=IterationTable(state.rounds),
+        image=state.image,
+        assumes=() if state.image is None else state.image.assumes,
+        notes=(f"nature answers by {setting.oracle.name}", *(() if state.image is None else state.image.notes)),
+        seconds=time.perf_counter() - setting.began,
+    )

@@ -1,0 +1,206 @@
+"""Nodes of a branch and bound on complementarities, and the one linear program they all share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from bilevel.errors import SolverFailure
+from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.outcome import Outcome
+from bilevel.pipeline import Image
+from reformulations.farkas import proves_infeasible
+from reformulations.pair_rows import excluded_opposites, forced
+from reformulations.programs import Booleans, Columns, Floats, Integers, MixedIntegerProgram, Product, Rows
+from reformulations.tangents import epigraph, tangents
+
+OPEN, SLACK_ZERO, MULTIPLIER_ZERO = 0, 1, 2
+"""What a node has decided of a pair."""
+
+GUIDING_BOX = 1e4
+"""Where a node's program is unbounded, this box gives the point that guides branching; never a bound."""
+
+CROSSING = 1e-9
+"""Bounds of a column that cross by less, relatively, are one point."""
+
+Decisions = NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A part of the search space: ``decisions`` ``(p,)`` of the pairs, bounds ``(q,)`` of the integer columns.
+
+    ``bound`` is proven for all its points; ``depth`` counts the branchings that led to it.
+    """
+
+    bound: float
+    depth: int
+    decisions: Decisions
+    lower: Floats
+    upper: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed:
+    """The linear program of a node: a ``point`` ``(N,)`` over the MPEC's columns and the ``heights`` of the squares.
+
+    An unbounded program has a point of its restriction to a box, where that has one.
+    """
+
+    status: Literal["optimal", "infeasible", "unbounded", "failed"]
+    bound: float
+    point: Floats | None = None
+    heights: Floats | None = None
+
+
+class NodeProgram:
+    """The optimality system without complementarities, kept warm in HiGHS while nodes come and go.
+
+    Between nodes only bounds of columns and sides of rows change, so the last basis stays dual
+    feasible. Rows are only added: the tangents of a quadratic objective, valid at every node.
+    """
+
+    def __init__(self, image: Image, options: HighsOptions) -> None:
+        self._pairs, self._size = image.mpec.complementarity, len(image.mpec.columns)
+        self._source, self._options = image.program, options
+        self.integers: Integers = np.flatnonzero(image.program.columns.integer)
+        program, self.parts = epigraph(_continuous(image.program))
+        self._solver = PersistentHighs(program, options)
+        self._rows = program.rows
+        self._base = program.columns.lower, program.columns.upper, program.rows.upper
+        self._now = program.columns.lower.copy(), program.columns.upper.copy(), program.rows.upper.copy()
+        single = self._pairs.row < 0
+        entry = np.minimum(self._pairs.slack.indptr[:-1], max(self._pairs.slack.nnz - 1, 0))
+        self._bounded = np.where(single, self._pairs.slack.indices[entry], -1)
+        self._at = np.where(single, self._pairs.slack.data[entry] * self._pairs.offset, 0.0)
+        self._excluded = excluded_opposites(image.mpec)
+        self._forced = forced(image.mpec, image.bounds)
+        self.solved = 0
+
+    def root(self) -> Node:
+        """Return the node of the whole game: pairs are decided where their bounds say so."""
+        slack_zero, multiplier_zero = self._forced
+        decisions = np.zeros(len(self._pairs), np.int8)
+        decisions[self._pairs.equality | slack_zero] = SLACK_ZERO
+        decisions[multiplier_zero] = MULTIPLIER_ZERO
+        return Node(-np.inf, 0, decisions, self._base[0][self.integers], self._base[1][self.integers])
+
+    def decided(self, node: Node, pair: int, decision: int) -> Node:
+        """Return the node with one more pair decided, and the opposite side where that follows."""
+        decisions = node.decisions.copy()
+        decisions[pair] = decision
+        other = int(self._excluded[pair])
+        if decision == SLACK_ZERO and other >= 0:
+            decisions[other] = MULTIPLIER_ZERO
+        return replace(node, decisions=decisions, depth=node.depth + 1)
+
+    def solve(self, node: Node) -> Relaxed:
+        """Solve the linear program of a node; its infeasibility is believed only with a proof or a second answer."""
+        if not self._move(node):
+            return Relaxed("infeasible", np.inf)
+        self.solved += 1
+        outcome = self._solver.attempt(self._options.time_limit, presolve=False)
+        if outcome is not None and outcome.status == "infeasible" and not self._is_proved():
+            outcome = None
+        if outcome is None:
+            outcome = self._again()
+        if outcome is None or outcome.status not in ("optimal", "infeasible", "unbounded"):
+            return Relaxed("failed", -np.inf)
+        if outcome.status == "infeasible":
+            return Relaxed("infeasible", np.inf)
+        bound = -np.inf
+        if outcome.status == "optimal":
+            bound = outcome.bound
+        else:
+            outcome = self._boxed()
+        if outcome is None or outcome.point is None:
+            return Relaxed("unbounded" if bound == -np.inf else "failed", bound)
+        status: Literal["optimal", "unbounded"] = "unbounded" if bound == -np.inf else "optimal"
+        return Relaxed(status, bound, outcome.point[: self._size], outcome.point[self._size :])
+
+    def add_tangents(self, point: Floats, heights: Floats, error: float) -> bool:
+        """Cut off heights that are more than ``error`` below their squares; tell whether there were any."""
+        roots = self.parts.roots(point)
+        chosen = np.flatnonzero(self.parts.weight * roots**2 - heights > error)
+        if len(chosen):
+            rows = tangents(self.parts, roots)
+            picked = Rows(
+                sparse.csr_array(rows.matrix[chosen]), rows.lower[chosen], rows.upper[chosen], rows.names.take(chosen)
+            )
+            self._solver.add_rows(picked)
+            self._rows = self._rows.append(picked)
+        return bool(len(chosen))
+
+    def has_point(self, node: Node) -> bool:
+        """Tell whether a node has a point with its integer columns integer."""
+        self._move(node)
+        current = self._solver.current()
+        columns = replace(current.columns, integer=np.isin(np.arange(len(current.columns)), self.integers))
+        program = replace(current, columns=columns, cost=np.zeros(len(columns)), products=Product.none())
+        return PersistentHighs(program, self._options).solve().status != "infeasible"
+
+    def _move(self, node: Node) -> bool:
+        """Give HiGHS the bounds of the node; False where they contradict each other."""
+        lower, upper, row_upper = (array.copy() for array in self._base)
+        lower[self.integers], upper[self.integers] = node.lower, node.upper
+        zero = node.decisions == MULTIPLIER_ZERO
+        upper[self._pairs.multiplier[zero]] = 0.0
+        active = (node.decisions == SLACK_ZERO) & ~self._pairs.equality
+        single, several = active & (self._bounded >= 0), active & (self._bounded < 0)
+        column, at = self._bounded[single], self._at[single]
+        np.maximum.at(lower, column, at)
+        np.minimum.at(upper, column, at)
+        row_upper[self._pairs.row[several]] = self._pairs.offset[several]
+        crossing = lower > upper
+        if crossing.any():
+            if np.any(lower[crossing] - upper[crossing] > CROSSING * (1 + np.abs(lower[crossing]))):
+                return False
+            lower[crossing] = upper[crossing]
+        changed = np.flatnonzero((lower != self._now[0]) | (upper != self._now[1]))
+        if len(changed):
+            self._solver.change_column_bounds(changed, lower[changed], upper[changed])
+        rows = np.flatnonzero(row_upper != self._now[2])
+        if len(rows):
+            self._solver.change_row_bounds(rows, self._rows.lower[rows], row_upper[rows])
+        self._now = lower, upper, row_upper
+        return True
+
+    def _is_proved(self) -> bool:
+        ray = self._solver.infeasibility_ray()
+        if ray is None or len(ray) != len(self._rows):
+            return False
+        row_upper = self._rows.upper.copy()
+        row_upper[: len(self._now[2])] = self._now[2]
+        return proves_infeasible(self._rows.matrix, (self._rows.lower, row_upper), (self._now[0], self._now[1]), ray)
+
+    def _again(self) -> Outcome | None:
+        try:
+            return self._solver.solve(time_limit=self._options.time_limit)
+        except SolverFailure:
+            return None
+
+    def _boxed(self) -> Outcome | None:
+        lower, upper = self._now[0], self._now[1]
+        free = np.flatnonzero(np.isinf(lower) | np.isinf(upper))
+        low, high = np.maximum(lower[free], -GUIDING_BOX), np.minimum(upper[free], GUIDING_BOX)
+        high, low = np.maximum(low, high), np.minimum(low, high)
+        self._solver.change_column_bounds(free, low, high)
+        outcome = self._solver.attempt(self._options.time_limit, presolve=False)
+        self._solver.change_column_bounds(free, lower[free], upper[free])
+        return outcome
+
+
+def _continuous(program: MixedIntegerProgram) -> MixedIntegerProgram:
+    """Return the program with integer columns rounded inwards and continuous."""
+    columns, whole = program.columns, program.columns.integer
+    relaxed = Columns(
+        np.where(whole, np.ceil(columns.lower - CROSSING), columns.lower),
+        np.where(whole, np.floor(columns.upper + CROSSING), columns.upper),
+        np.zeros(len(columns), bool),
+        columns.names,
+    )
+    return replace(program, columns=relaxed)
