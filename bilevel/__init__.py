@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bilevel import uncertainty
+from bilevel.ccg import CCG
 from bilevel.compile import Compiled
 from bilevel.compile import compile_game as compile  # noqa: A004 - bl.compile is the public name
 from bilevel.errors import (
@@ -20,6 +22,7 @@ from bilevel.solution import Solution
 from bilevel.solve import solve
 
 __all__ = [
+    "CCG",
     "KKT",
     "BigM",
     "BilevelError",
@@ -39,4 +42,5 @@ __all__ = [
     "Uncertain",
     "compile",
     "solve",
+    "uncertainty",
 ]

@@ -7,17 +7,27 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from bilevel.errors import SolverFailure
+from bilevel.extremes import Extremes
 from bilevel.highs import HighsOptions, PersistentHighs
-from reformulations.bases import basis_bounds, independent_directions
-from reformulations.bounds import BASIS, INTERVAL, RELAXATION, Bounds, padded
+from reformulations.bases import MOST_ROWS, basis_bounds, independent_directions
+from reformulations.big_m import LARGEST_M
+from reformulations.bounds import BASIS, INTERVAL, RELAXATION, USER, Bounds, Source, padded
 from reformulations.interval import activity_range, propagate
-from reformulations.programs import MPEC, Columns, Floats, Integers, MixedIntegerProgram, Rows
+from reformulations.neighbourhoods import Neighbourhood, Neighbourhoods
+from reformulations.programs import MPEC, Booleans, Columns, Floats, Integers, MixedIntegerProgram, Rows
 from reformulations.relaxation import Relaxation, relaxation
 from reformulations.slater import slater_program, slater_row
 
 MOST_PROGRAMS = 20_000
-"""With more lower-level rows than this, linear programs are spent on infinite bounds only."""
+"""With more lower-level rows than this, linear programs are spent only on what has no bound that can be written."""
+
+LARGEST_EFFORT = 3_000_000
+"""Programs times columns up to which boxes come from programs over the whole MPEC."""
+
+Given = tuple[Floats, Floats]
+"""Ranges of the multipliers ``(p,)`` by the user, infinite where none was given."""
+
+Box = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,40 +42,69 @@ class Derived:
     infeasible: bool = False
 
 
-def derive_bounds(mpec: MPEC, given: Bounds | None = None, threads: int | None = None) -> Derived:
-    """Bound every multiplier and slack from the data; ``given`` bounds are used where tighter.
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Masks ``(k,)`` of one follower's rows: which bounds are worth a linear program."""
+
+    multipliers: Booleans
+    slacks: Booleans
+    equalities: Booleans
+
+
+def derive_bounds(mpec: MPEC, given: Given | None = None, threads: int | None = None) -> Derived:
+    """Bound every multiplier and slack from the data and from what is ``given``.
 
     In this order: bound propagation over all rows of the MPEC, then for each follower the basis
-    argument (:mod:`reformulations.bases`) and one linear program a bound over its relaxation
-    (:mod:`reformulations.relaxation`): for a multiplier with its row active and the opposite
-    multiplier at zero, for a slack with the multiplier at zero. All hold at every leader decision.
-    Nothing is guessed: what cannot be bounded stays infinite.
+    argument (:mod:`reformulations.bases`), the given bounds where they are tighter, and one linear
+    program a bound over its relaxation (:mod:`reformulations.relaxation`): for a multiplier with its
+    row active and the opposite multiplier at zero, for a slack with the multiplier at zero. All hold at
+    every leader decision. Where a bound is given, no program is spent on what is finite; what
+    programs find with the help of given bounds counts as given. Nothing is guessed: what cannot be
+    bounded stays infinite.
     """
-    bounds = given if given is not None else Bounds.unknown(mpec)
     options = HighsOptions(threads=threads)
-    lower, upper = propagate(mpec.rows, mpec.columns.lower, mpec.columns.upper)
-    lower, upper = _finite_boxes(mpec, lower, upper, options)
-    bounds = _from_intervals(mpec, bounds, lower, upper)
-    for player in np.unique(mpec.complementarity.owner).tolist():
-        bounds = _from_bases(mpec, bounds, player, lower, upper)
-        if _wants_programs(mpec, bounds, player):
-            found = _from_relaxation(mpec, bounds, player, (lower, upper), options)
-            if found is None:
-                return Derived(mpec, bounds, infeasible=True)
-            bounds = found
-    return Derived(_with_boxes(mpec, bounds, lower, upper), bounds)
+    index = Neighbourhoods.of(mpec)
+    box = propagate(mpec.rows, mpec.columns.lower, mpec.columns.upper)
+    box = _finite_boxes(mpec, index, box, options)
+    known = _from_intervals(mpec, Bounds.unknown(mpec), box)
+    free = np.full(len(mpec.complementarity), np.inf)
+    least, most = given if given is not None else (-free, free)
+    entries, found = index.entries(), []
+    for position, mine in enumerate(entries):
+        local = known.take(mine)
+        if len(mine) <= MOST_ROWS:
+            local = _from_bases(index.part(position), local, box)
+        local = local.tightened(least[mine], most[mine], USER, Source.GIVEN)
+        wanted = _wanted(mpec, mine, local, np.isinf(most[mine]))
+        if wanted is not None:
+            improved = _from_relaxation(index.part(position), local, box, wanted, options)
+            if improved is None:
+                return Derived(mpec, known, infeasible=True)
+            local = improved
+        found.append(local)
+    bounds = Bounds.joined(found, entries) if found else known
+    return Derived(_with_boxes(mpec, bounds, *box), bounds)
 
 
-def _wants_programs(mpec: MPEC, bounds: Bounds, player: int) -> bool:
+def _wanted(mpec: MPEC, entries: Integers, bounds: Bounds, asked: Booleans) -> _Wanted | None:
+    """Return which bounds of one follower are worth a linear program, None when none is.
+
+    ``asked`` ``(k,)`` masks the rows whose multiplier has no given bound.
+    """
     pairs = mpec.complementarity
-    mine = pairs.pairs[pairs.owner[pairs.pairs] == player]
-    if len(pairs) <= MOST_PROGRAMS:
-        return len(mine) > 0
-    return bool(np.any(np.isinf(bounds.multiplier_upper[mine]) | np.isinf(bounds.slack_upper[mine])))
+    inequality = ~pairs.equality[entries]
+    all_asked = asked & (len(pairs) <= MOST_PROGRAMS)
+    multipliers = inequality & asked & (all_asked | ~(bounds.multiplier_upper <= LARGEST_M))
+    slacks = inequality & (bounds.slack_upper > 0) & (all_asked | ~(bounds.slack_upper <= LARGEST_M))
+    if not (multipliers | slacks | (inequality & all_asked)).any():
+        return None
+    used = np.zeros(len(mpec.columns), bool)
+    used[mpec.aliases.matrix.indices] = True
+    return _Wanted(multipliers, slacks, ~inequality & asked & used[pairs.multiplier[entries]])
 
 
-def _from_intervals(mpec: MPEC, bounds: Bounds, lower: Floats, upper: Floats) -> Bounds:
-    pairs = mpec.complementarity
+def _from_intervals(mpec: MPEC, bounds: Bounds, box: Box) -> Bounds:
+    pairs, (lower, upper) = mpec.complementarity, box
     column = pairs.multiplier
     least = np.where(pairs.equality, -padded(-lower[column]), 0.0)
     bounds = bounds.tightened(least, np.maximum(padded(upper[column]), least), INTERVAL)
@@ -73,34 +112,48 @@ def _from_intervals(mpec: MPEC, bounds: Bounds, lower: Floats, upper: Floats) ->
     return bounds.with_slacks(np.maximum(padded(most - pairs.offset), 0.0))
 
 
-def _from_bases(mpec: MPEC, bounds: Bounds, player: int, lower: Floats, upper: Floats) -> Bounds:
-    found = basis_bounds(mpec, player, lower, upper)
-    if found is None:
-        return bounds
-    entries = np.flatnonzero(mpec.complementarity.owner == player)
-    least, most = np.full(len(bounds.source), -np.inf), np.full(len(bounds.source), np.inf)
-    least[entries], most[entries] = -padded(-found[0]), padded(found[1])
-    return bounds.tightened(least, most, BASIS)
+def _from_bases(part: Neighbourhood, bounds: Bounds, box: Box) -> Bounds:
+    player = int(part.program.complementarity.owner[0])
+    found = basis_bounds(part.program, player, box[0][part.columns], box[1][part.columns])
+    return bounds if found is None else bounds.tightened(-padded(-found[0]), padded(found[1]), BASIS)
 
 
-def _finite_boxes(mpec: MPEC, lower: Floats, upper: Floats, options: HighsOptions) -> tuple[Floats, Floats]:
-    """Bound by linear programs the columns that followers' rows and gradients use and nothing bounds yet."""
+def _finite_boxes(mpec: MPEC, index: Neighbourhoods, box: Box, options: HighsOptions) -> Box:
+    """Bound by linear programs the columns that followers' rows and gradients use and nothing bounds yet.
+
+    With many of them the programs are those of each follower's part instead of the whole MPEC.
+    """
     used = np.zeros(len(mpec.columns), bool)
     used[mpec.complementarity.slack.indices] = True
     used[mpec.rows.matrix[mpec.stationarity.row].indices] = True
     used[mpec.complementarity.multiplier] = False
     used[mpec.aliases.column] = False
-    open_ended = np.flatnonzero(used & (np.isinf(lower) | np.isinf(upper)))
-    if len(open_ended) == 0 or len(open_ended) > MOST_PROGRAMS:
-        return lower, upper
-    lower, upper = lower.copy(), upper.copy()
-    extremes = _Extremes(_continuous(mpec, lower.copy(), upper.copy()), options)
-    for column in open_ended.tolist():
+    open_ended = used & (np.isinf(box[0]) | np.isinf(box[1]))
+    count = int(open_ended.sum())
+    if count == 0 or count > MOST_PROGRAMS:
+        return box
+    lower, upper = box[0].copy(), box[1].copy()
+    if count * len(mpec.columns) <= LARGEST_EFFORT:
+        _close(mpec, np.flatnonzero(open_ended), lower, upper, options)
+    else:
+        for position in range(len(index.players)):
+            part = index.part(position)
+            low, high = lower[part.columns], upper[part.columns]
+            _close(part.program, np.flatnonzero(open_ended[part.columns]), low, high, options)
+            lower[part.columns], upper[part.columns] = low, high
+    return propagate(mpec.rows, lower, upper)
+
+
+def _close(mpec: MPEC, columns: Integers, lower: Floats, upper: Floats, options: HighsOptions) -> None:
+    """Replace the infinite bounds of ``columns`` by the extremes over the MPEC without complementarities."""
+    if not (np.isinf(lower[columns]) | np.isinf(upper[columns])).any():
+        return
+    extremes = Extremes(_continuous(mpec, lower.copy(), upper.copy()), options)
+    for column in columns.tolist():
         if np.isinf(upper[column]):
             upper[column] = padded(np.array(extremes.greatest(column)))
         if np.isinf(lower[column]):
             lower[column] = -padded(np.array(-extremes.least(column)))
-    return propagate(mpec.rows, lower, upper)
 
 
 def _continuous(mpec: MPEC, lower: Floats, upper: Floats) -> MixedIntegerProgram:
@@ -130,37 +183,36 @@ def _with_boxes(mpec: MPEC, bounds: Bounds, lower: Floats, upper: Floats) -> MPE
 
 
 def _from_relaxation(
-    mpec: MPEC, bounds: Bounds, player: int, box: tuple[Floats, Floats], options: HighsOptions
+    part: Neighbourhood, bounds: Bounds, whole: Box, wanted: _Wanted, options: HighsOptions
 ) -> Bounds | None:
-    """Solve one linear program for each bound of one follower's rows; None when the relaxation has no point."""
+    """Solve one linear program for each bound wanted of one follower; None when the relaxation has no point."""
+    mpec, pairs = part.program, part.program.complementarity
+    player, box = int(pairs.owner[0]), (whole[0][part.columns], whole[1][part.columns])
     lower, upper = box[0].copy(), box[1].copy()
-    column = mpec.complementarity.multiplier
-    lower[column] = np.maximum(lower[column], bounds.multiplier_lower)
-    upper[column] = np.minimum(upper[column], bounds.multiplier_upper)
+    lower[pairs.multiplier] = np.maximum(lower[pairs.multiplier], bounds.multiplier_lower)
+    upper[pairs.multiplier] = np.minimum(upper[pairs.multiplier], bounds.multiplier_upper)
     relaxed = relaxation(mpec, player, lower, upper, _slater_row(mpec, player, box, options))
     direction = independent_directions(mpec, relaxed.entries)
-    count = len(bounds.source)
+    count = len(pairs)
     least, most, slack = np.full(count, -np.inf), np.full(count, np.inf), np.full(count, np.inf)
-    extremes = _Extremes(relaxed.program, options)
+    extremes = Extremes(relaxed.program, options)
+    source = Source.GIVEN if (bounds.source == Source.GIVEN).any() else Source.DERIVED
     if not extremes.feasible():
-        return None
-    only_infinite = count > MOST_PROGRAMS
-    for k, entry in enumerate(relaxed.entries.tolist()):
-        if mpec.complementarity.equality[entry]:
-            if np.isin(column[entry], mpec.aliases.matrix.indices):
-                most[entry] = extremes.greatest(int(relaxed.multiplier[k]))
-                least[entry] = extremes.least(int(relaxed.multiplier[k]))
-            continue
-        if np.isinf(bounds.multiplier_upper[entry]) or not only_infinite:
-            most[entry] = _greatest_multiplier(mpec, relaxed, extremes, k, direction)
-        if bounds.slack_upper[entry] > 0 and (np.isinf(bounds.slack_upper[entry]) or not only_infinite):
-            slack[entry] = _greatest_slack(mpec, relaxed, extremes, k)
-    least = np.where(mpec.complementarity.equality, -padded(-least), -np.inf)
-    bounds = bounds.tightened(least, np.maximum(padded(most), 0.0), RELAXATION)
-    return bounds.with_slacks(np.maximum(padded(slack), 0.0))
+        return None if source == Source.DERIVED else bounds
+    for k in np.flatnonzero(wanted.equalities).tolist():
+        most[k] = extremes.greatest(int(relaxed.multiplier[k]))
+        least[k] = extremes.least(int(relaxed.multiplier[k]))
+    for k in np.flatnonzero(wanted.multipliers).tolist():
+        most[k] = _greatest_multiplier(mpec, relaxed, extremes, k, direction)
+    for k in np.flatnonzero(wanted.slacks).tolist():
+        slack[k] = _greatest_slack(mpec, relaxed, extremes, k)
+    least = np.where(pairs.equality, -padded(-least), -np.inf)
+    most = np.where(pairs.equality, padded(most), np.maximum(padded(most), 0.0))
+    bounds = bounds.tightened(least, most, RELAXATION, source)
+    return bounds.with_slacks(np.maximum(padded(slack), 0.0), source)
 
 
-def _slater_row(mpec: MPEC, player: int, box: tuple[Floats, Floats], options: HighsOptions) -> Rows | None:
+def _slater_row(mpec: MPEC, player: int, box: Box, options: HighsOptions) -> Rows | None:
     """Return the Slater row of a follower whose equality rows move with others' columns, if it has one.
 
     Without such rows a constant Slater point is implied by the strong-duality row of the relaxation.
@@ -172,7 +224,7 @@ def _slater_row(mpec: MPEC, player: int, box: tuple[Floats, Floats], options: Hi
     return None if outcome.point is None else slater_row(mpec, search, outcome.point)
 
 
-def _greatest_multiplier(mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k: int, direction: Integers) -> float:
+def _greatest_multiplier(mpec: MPEC, relaxed: Relaxation, extremes: Extremes, k: int, direction: Integers) -> float:
     """Maximise a multiplier over the relaxation with its row active and those that exclude it at zero."""
     pairs, entry = mpec.complementarity, int(relaxed.entries[k])
     excluded = np.flatnonzero(direction == direction[k])
@@ -187,68 +239,10 @@ def _greatest_multiplier(mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k
     return extremes.greatest(int(relaxed.multiplier[k]), fixed, active=int(relaxed.row[k]))
 
 
-def _greatest_slack(mpec: MPEC, relaxed: Relaxation, extremes: _Extremes, k: int) -> float:
+def _greatest_slack(mpec: MPEC, relaxed: Relaxation, extremes: Extremes, k: int) -> float:
     """Maximise a slack over the relaxation with its multiplier at zero."""
     pairs, entry = mpec.complementarity, int(relaxed.entries[k])
     start, stop = pairs.slack.indptr[entry], pairs.slack.indptr[entry + 1]
     position = np.searchsorted(relaxed.columns, pairs.slack.indices[start:stop])
     zero = [(int(relaxed.multiplier[k]), 0.0)]
     return extremes.greatest_of(position, pairs.slack.data[start:stop], zero) - float(pairs.offset[entry])
-
-
-class _Extremes:
-    """Greatest and least values of linear forms over one program kept warm in HiGHS."""
-
-    def __init__(self, program: MixedIntegerProgram, options: HighsOptions) -> None:
-        self._program = program
-        self._solver = PersistentHighs(program, options)
-
-    def feasible(self) -> bool:
-        """Tell whether the program has a point at all."""
-        return self._solver.solve().status != "infeasible"
-
-    def greatest(self, column: int, fixed: list[tuple[int, float]] | None = None, active: int = -1) -> float:
-        """Return the greatest value of a column, infinite when unbounded or not found."""
-        return self.greatest_of(np.array([column]), np.ones(1), fixed, active)
-
-    def least(self, column: int) -> float:
-        """Return the least value of a column."""
-        return -self.greatest_of(np.array([column]), -np.ones(1))
-
-    def greatest_of(
-        self,
-        columns: np.ndarray,
-        coefficients: Floats,
-        fixed: list[tuple[int, float]] | None = None,
-        active: int = -1,
-    ) -> float:
-        """Return the greatest value of a form with some columns fixed and a row at its lower side.
-
-        An infeasible program gives 0: then the row is never active, or the slack never positive.
-        Where HiGHS fails, what was fixed is let go: the greatest value can only be larger.
-        """
-        columns = columns.astype(np.int64)
-        where = np.array([column for column, _ in fixed or []], np.int64)
-        at = np.array([value for _, value in fixed or []])
-        rows, program = self._program.rows, self._program
-        self._solver.change_cost(columns, -coefficients)
-        if len(where):
-            self._solver.change_column_bounds(where, at, at)
-        if active >= 0:
-            side = rows.lower[[active]]
-            self._solver.change_row_bounds(np.array([active]), side, side)
-        try:
-            outcome = self._solver.solve()
-        except SolverFailure:
-            outcome = None
-        self._solver.change_cost(columns, np.zeros(len(columns)))
-        if len(where):
-            self._solver.change_column_bounds(where, program.columns.lower[where], program.columns.upper[where])
-        if active >= 0:
-            self._solver.change_row_bounds(np.array([active]), rows.lower[[active]], rows.upper[[active]])
-        if outcome is None:
-            held = len(where) > 0 or active >= 0
-            return self.greatest_of(columns, coefficients) if held else np.inf
-        if outcome.status == "infeasible":
-            return 0.0
-        return -float(outcome.bound)

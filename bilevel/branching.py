@@ -104,6 +104,12 @@ class Search:
         for rnd in range(ROUNDS):
             self.stats['nodes'] += 1
             r = self.lp.solve(node)
+            if node.trail is not None and rnd == 0 and OPT.get('learn', 1):
+                k, side, amount = node.trail
+                room = self.best - node.bound if np.isfinite(self.best) and np.isfinite(node.bound) else OPT.get('inf', 1.0) * max(1.0, abs(node.bound) if np.isfinite(node.bound) else 1.0)
+                g = room if r.status == 'infeasible' else min(max(r.bound - node.bound, 0), room) if np.isfinite(r.bound) and np.isfinite(node.bound) else None
+                if g is not None:
+                    self.gain[k, side] += g / max(amount, 1e-6); self.tries[k, side] += 1
             if r.status == 'infeasible':
                 self.stats['infeasible'] += 1
                 return []
@@ -124,11 +130,11 @@ class Search:
             if not fractional.any() and r.status == 'optimal':
                 if not violated.any():
                     self.offer(node, lam > s, z)
-                    if bound < self.cutoff and self.lp.add_tangents(z, r.heights, 0.02 * self.limits.gap * max(1.0, abs(bound))):
+                    if bound < self.cutoff and self.lp.add_tangents(z, r.heights, max(0.02 * self.limits.gap, 1e-7) * max(1.0, abs(bound))):
                         continue
                     if not undecided.any() and not (node.lower < node.upper).any():
                         self.accept_leaf(node, r); return []
-                gapped = self.respond(node, z)
+                gapped = self.respond(node, z) if self.stats['nodes'] % OPT.get('every',1) == 0 or self.point is None or node.depth<8 else None
             else: gapped = None
             if bound >= self.cutoff:
                 self.floor = min(self.floor, bound); self.stats['pruned'] += 1
@@ -178,7 +184,7 @@ class Search:
         return lam
 
     def offer(self, node, on, z):
-        on = on & ~self.pairs.equality
+        on = (on | self.lp._forced[0]) & ~self.pairs.equality
         ints = np.round(z[self.lp.integers])
         key = np.packbits(on).tobytes() + ints.tobytes()
         if key in self.seen: return
@@ -194,7 +200,7 @@ class Search:
             if o.status == 'optimal' and o.point is not None: point = o.point
         except SolverFailure: pass
         v = self.image.mpec.objective(point)
-        if len(self.lp.parts): self.lp.add_tangents(point, self.lp.parts.weight*0 + -1e300, 0.0) if False else None
+        if len(self.lp.parts): self.lp.add_tangents(point, np.full(len(self.lp.parts), -np.inf), 0.0)
         if v < self.best:
             self.best, self.point = v, point
 
@@ -234,7 +240,7 @@ class Search:
         pc = np.where(self.tries > 0, self.gain / np.maximum(self.tries, 1), mean)
         eps = 1e-6 * max(1.0, abs(node.bound))
         est = np.maximum(pc[cand] * amount[cand], eps)
-        score = est[:, 0] * est[:, 1]
+        score = est[:, 0] * est[:, 1] if OPT.get('rule','product')=='product' else est.min(1)*(1-OPT['mu'])+OPT['mu']*est.max(1)
         order = np.argsort(-score, kind='stable')
         best = (-1.0, None, None)
         budget = self.rules.candidates
@@ -261,7 +267,7 @@ class Search:
                 if any(dead):
                     side = 0 if dead[1] else 1
                     c = self.child(node, k, side, x[k - p] if k >= p else 0.0)
-                    return replace(c, bound=max(node.bound, bounds[side]))
+                    return replace(c, bound=max(node.bound, bounds[side]), trail=None)
                 g = [max(b - node.bound, eps) for b in bounds]
                 sc = g[0] * g[1]
             if sc > best[0]: best = (sc, k, bounds)
@@ -270,7 +276,8 @@ class Search:
 
     def ordered(self, node, k, x, p, lam, s, bounds):
         v = x[k - p] if k >= p else 0.0
-        children = [replace(self.child(node, k, side, v), bound=max(node.bound, bounds[side])) for side in (0, 1)]
+        am = (s[k], lam[k]) if k < p else (v - np.floor(v), np.ceil(v) - v)
+        children = [replace(self.child(node, k, side, v), bound=max(node.bound, bounds[side]), trail=(k, side, float(am[side]))) for side in (0, 1)]
         if k < p: first = 0 if lam[k] > s[k] else 1
         else: first = 0 if v - np.floor(v) < 0.5 else 1
         return [children[first], children[1 - first]]
@@ -295,4 +302,5 @@ class Search:
 
 
 import os
-MODE = int(os.environ.get('MODE', '1'))
+OPT = eval('dict('+os.environ.get('OPT','')+')')
+MODE = int(os.environ.get('MODE', '0'))

@@ -133,7 +133,7 @@ def solve_two_stage(
         two_stage = split(program)
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
-    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads)
+    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress)
     recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
     oracle = oracle_for(chosen.oracle, within, two_stage, recourse, threads)
     setting = Setting(two_stage, oracle, recourse, limits, began, progress, start)

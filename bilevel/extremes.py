@@ -36,6 +36,7 @@ class Extremes:
         """Return the greatest value of a form with some columns fixed and a row at its lower side.
 
         An infeasible program gives 0: then the row is never active, or the slack never positive.
+        Where HiGHS fails, what was fixed is let go: the greatest value can only be larger.
         """
         where = np.array([column for column, _ in fixed], np.int64)
         at = np.array([value for _, value in fixed])
@@ -56,7 +57,8 @@ class Extremes:
         if active >= 0:
             self._solver.change_row_bounds(np.array([active]), rows.lower[[active]], rows.upper[[active]])
         if outcome is None:
-            return np.inf
+            held = len(where) > 0 or active >= 0
+            return self.greatest_of(columns, coefficients) if held else np.inf
         if outcome.status == "infeasible":
             return 0.0
         return -float(outcome.bound)

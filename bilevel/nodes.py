@@ -42,6 +42,7 @@ class Node:
     decisions: Decisions
     lower: Floats
     upper: Floats
+    trail: tuple[int, int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,18 @@ from scipy import sparse
 from bilevel.bounding import derive_bounds
 from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
 from bilevel.hopeless import refuse_hopeless_followers
-from bilevel.methods import KKT, Method, StrongDuality
+from bilevel.methods import KKT, Branching, Method, StrongDuality
 from reformulations import big_m, kkt, refusal, strong_duality
-from reformulations.bounds import USER, Bounds, Source
+from reformulations.bounds import Bounds, assumptions
 from reformulations.canonical import Canonical
 from reformulations.conditions import require_continuous_followers, require_convex_followers
 from reformulations.follower_products import FollowerProducts
+from reformulations.interval_bounds import interval_bounds
+from reformulations.pair_rows import without_complementarity
 from reformulations.potentials import Potentials
 from reformulations.products import BinaryProducts
 from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram
-from reformulations.recovery import Recovery
+from reformulations.recovery import Recovery, Reduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,34 +103,45 @@ def _compile(
     linear = Potentials().apply(optimality.program)
     to_source = without_products.recover @ canonical.recover @ optimality.recover @ linear.recover
     mpec = linear.program
-    if known is None:
-        derived = derive_bounds(mpec, threads=threads)
+    if isinstance(method, Branching):
+        mpec, bounds = interval_bounds(mpec)
+    elif known is None:
+        given_ranges = None if given is None else _given_ranges(mpec, _multiplier_signs(source, to_source, mpec), given)
+        derived = derive_bounds(mpec, given_ranges, threads)
         if derived.infeasible:
             refuse_hopeless_followers(mpec, source.players, threads)
             raise InfeasibleGame("no point satisfies the rows of all players, even if the followers respond at will")
         mpec, bounds = derived.mpec, derived.bounds
-        if given is not None:
-            bounds = _with_given(bounds, mpec, _multiplier_signs(source, to_source, mpec), given)
     else:
         bounds = known
+    assumed = assumptions(linear.program.complementarity.names, bounds)
+    mpec = _with_multiplier_boxes(mpec, bounds)
     if isinstance(method, StrongDuality):
         mpec = strong_duality.StrongDuality().apply(mpec).program
         bounds = _of_equalities(bounds, linear.program)
-    products = BinaryProducts().apply(_with_multiplier_boxes(mpec, bounds))
+    products = BinaryProducts().apply(mpec)
     mpec, to_source = products.program, to_source @ products.recover
     _refuse_products_in_rows(mpec)
-    written = big_m.BigM(bounds).apply(mpec)
+    written, binaries = _written(mpec, bounds, method)
     return Image(
         source=source,
         mpec=mpec,
         program=written.program,
         to_source=to_source,
         bounds=bounds,
-        binaries=big_m.binaries_of(mpec, bounds),
+        binaries=binaries,
         method=method,
-        assumes=without_products.assumes + linear.assumes + products.assumes + written.assumes,
+        assumes=without_products.assumes + linear.assumes + products.assumes + assumed,
         notes=without_products.notes + linear.notes + products.notes + written.notes,
     )
+
+
+def _written(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[MixedIntegerProgram], Integers]:
+    """Return the mixed-integer program, and which complementarities have a binary in it."""
+    if isinstance(method, Branching):
+        program = without_complementarity(mpec, bounds)
+        return Reduced(program, Recovery.identity(len(program.columns))), np.empty(0, np.int64)
+    return big_m.BigM(bounds).apply(mpec), big_m.binaries_of(mpec, bounds)
 
 
 def _refuse_products_in_rows(mpec: MPEC) -> None:
@@ -167,22 +180,27 @@ def _multiplier_signs(source: BilevelProgram, to_source: Recovery, mpec: MPEC) -
     return sparse.csr_array(to_source.matrix[n:][:, mpec.complementarity.multiplier])
 
 
-def _with_given(bounds: Bounds, mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, float]] | float) -> Bounds:
+def _given_ranges(
+    mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, float]] | float
+) -> tuple[Floats, Floats]:
+    """Return the ranges of the lower-level multipliers ``(p,)`` that the user gave, infinite elsewhere."""
     equality = mpec.complementarity.equality
     count = len(equality)
     least, most = np.full(count, -np.inf), np.full(count, np.inf)
     if not isinstance(given, Mapping):
         least[:], most[:] = np.where(equality, -float(given), 0.0), float(given)
-        return bounds.tightened(least, most, USER, Source.GIVEN)
+        return least, most
     for position, (low, high) in given.items():
         begin, end = signs.indptr[position : position + 2]
         for entry, sign in zip(signs.indices[begin:end].tolist(), signs.data[begin:end].tolist(), strict=True):
             small, large = (low, high) if sign > 0 else (-high, -low)
             least[entry] = small if equality[entry] else 0.0
             most[entry] = large if equality[entry] else max(large, 0.0)
-    return bounds.tightened(least, most, USER, Source.GIVEN)
+    return least, most
 
 
 def method_bounds(method: Method) -> Any:
     """Return what the user gave as bounds of multipliers."""
+    if isinstance(method, Branching):
+        return None
     return method.complementarity.bounds if isinstance(method, KKT) else method.bounds

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from pyomo.core.base.block import BlockData
 
+from bilevel.ccg import CCG
 from bilevel.certify import Certificate, certify
 from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
@@ -20,6 +21,7 @@ from bilevel.methods import KKT, Method
 from bilevel.optimise import Answer, Limits, optimise
 from bilevel.pipeline import Image
 from bilevel.read import Game, read
+from bilevel.robust import is_robust, solve_robust_game
 from bilevel.solution import Solution, SolutionStatus
 from reformulations.programs import LEADER, Product
 
@@ -27,7 +29,7 @@ from reformulations.programs import LEADER, Product
 def solve(  # noqa: PLR0913 - the public contract
     model: BlockData,
     *,
-    method: Method | str = "auto",
+    method: Method | CCG | str = "auto",
     solver: str = "highs",
     gap: float = 1e-6,
     time_limit: float | None = None,
@@ -43,7 +45,8 @@ def solve(  # noqa: PLR0913 - the public contract
     model
         A Pyomo model with followers (:class:`bilevel.Follower`).
     method
-        ``"auto"``, or a value: ``bl.KKT(complementarity=bl.BigM(bounds=...))``, ``bl.StrongDuality()``.
+        ``"auto"``, or a value: ``bl.KKT(complementarity=bl.BigM(bounds=...))``, ``bl.StrongDuality()``; games
+        with nature are solved by ``bl.CCG(...)``.
     solver
         ``"highs"``.
     gap
@@ -57,7 +60,7 @@ def solve(  # noqa: PLR0913 - the public contract
     executor
         For independent sub-problems; games with one program have none.
     progress
-        Called with the incumbent, bound and gap as they change.
+        Called with each ``MipProgress`` (incumbent, bound, gap) and, in robust games, each ``Iteration``.
 
     Returns
     -------
@@ -75,13 +78,17 @@ def solve(  # noqa: PLR0913 - the public contract
     """
     del executor
     began = time.perf_counter()
-    chosen = chosen_method(method)
     if solver != "highs":
         raise InvalidGame(f'solver={solver!r}: only "highs" is available')
     if pessimistic:
         raise NotApplicable("pessimistic=True", "not available; the certificate states the pessimistic value too")
     game = read(model)
     limits = Limits(gap, time_limit, threads, progress)
+    if is_robust(game):
+        return solve_robust_game(game, method, limits, progress)
+    if isinstance(method, CCG):
+        raise InvalidGame("method=bl.CCG(...): the game has no bl.Uncertain variables")
+    chosen = chosen_method(method)
     try:
         compiled = compile_read(game, chosen, threads)
     except InfeasibleGame as reason:

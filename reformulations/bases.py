@@ -14,6 +14,9 @@ from reformulations.programs import MPEC, Floats, Integers
 LARGEST_COUNT = 30_000
 """More bases than this are not enumerated."""
 
+MOST_ROWS = 250
+"""A follower with more rows has more than ``LARGEST_COUNT`` bases, unless all its rows are parallel."""
+
 WELL_CONDITIONED = 1e12
 SINGULAR = 1e15
 """Condition numbers of ``B B'``: below the first a basis is used, above the second it is none, between them we give up."""
@@ -33,7 +36,7 @@ def basis_bounds(mpec: MPEC, player: int, lower: Floats, upper: Floats) -> tuple
     pairs = mpec.complementarity
     entries = np.flatnonzero(pairs.owner == player)
     used = set(mpec.aliases.matrix.indices.tolist())
-    if used & set(pairs.multiplier[entries].tolist()):
+    if len(entries) > MOST_ROWS or used & set(pairs.multiplier[entries].tolist()):
         return None
     own, low, high = _system(mpec, entries, lower, upper)
     if not (np.isfinite(low).all() and np.isfinite(high).all()) or own.size == 0:
@@ -70,14 +73,19 @@ def independent_directions(mpec: MPEC, entries: Integers) -> Integers:
 def _system(mpec: MPEC, entries: Integers, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats]:
     """Return ``V`` ``(p, q)`` and the interval ``(q,)`` of the gradient over the box."""
     pairs = mpec.complementarity
-    stationarity = mpec.rows.matrix[mpec.stationarity.row].tocsc()
-    block = stationarity[:, pairs.multiplier[entries]].tocsr()
-    mine = np.flatnonzero(np.diff(block.indptr) > 0)
-    own = -block[mine].toarray().T
-    gradient = stationarity.tocsr()[mine].tolil()
-    gradient[:, pairs.multiplier] = 0
+    stationarity = sparse.csr_array(mpec.rows.matrix[mpec.stationarity.row])
+    is_multiplier, place = np.zeros(len(mpec.columns), bool), np.full(len(mpec.columns), -1, np.int64)
+    is_multiplier[pairs.multiplier] = True
+    place[pairs.multiplier[entries]] = np.arange(len(entries))
+    condition = np.repeat(np.arange(stationarity.shape[0]), np.diff(stationarity.indptr))
+    here = place[stationarity.indices] >= 0
+    mine, where = np.unique(condition[here], return_inverse=True)
+    own = np.zeros((len(entries), len(mine)))
+    own[place[stationarity.indices[here]], where] = -stationarity.data[here]
+    primal = np.where(is_multiplier[stationarity.indices], 0.0, stationarity.data)
+    gradient = sparse.csr_array((primal, stationarity.indices, stationarity.indptr), shape=stationarity.shape)
     constant = -mpec.rows.upper[mpec.stationarity.row][mine]
-    least, most = activity_range(gradient.tocsr(), lower, upper)
+    least, most = activity_range(sparse.csr_array(gradient[mine]), lower, upper)
     return own, least + constant, most + constant
 
 

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from reformulations.bounds import Bounds, Source
+from reformulations.bounds import Bounds
 from reformulations.programs import MPEC, Columns, Floats, Integers, Matrix, MixedIntegerProgram, Names, Rows
 from reformulations.recovery import Recovery, Reduced
 from reformulations.refusal import NotApplicable
 
 LARGEST_M = 1e5
 """No larger M is written: at HiGHS's integrality tolerance of 1e-6 it would leave 0.1 of slack."""
-
-SHOWN = 3
-"""How many rows an assumption names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,7 @@ class BigM:
 
     def apply(self, mpec: MPEC) -> Reduced[MixedIntegerProgram]:
         """Return the mixed-integer program; ``recover`` drops the binaries."""
+        _refuse_products(mpec)
         _refuse_unbounded(mpec, self.bounds)
         pairs, bounds, size = mpec.complementarity, self.bounds, len(mpec.columns)
         inequality, needs = pairs.pairs, binaries_of(mpec, bounds)
@@ -58,13 +56,23 @@ class BigM:
         cost = np.concatenate([mpec.cost, np.zeros(len(needs))])
         program = MixedIntegerProgram(columns, rows, cost, mpec.constant, mpec.products)
         recover = Recovery.selecting(np.arange(size), len(columns))
-        return Reduced(program, recover, assumes=_assumptions(mpec, bounds, needs))
+        return Reduced(program, recover)
 
 
 def binaries_of(mpec: MPEC, bounds: Bounds) -> Integers:
     """Return which complementarities get a binary, in the order of the binary columns."""
     inequality = mpec.complementarity.pairs
     return inequality[(bounds.multiplier_upper[inequality] > 0) & (bounds.slack_upper[inequality] > 0)]
+
+
+def _refuse_products(mpec: MPEC) -> None:
+    products, names = mpec.rows.products, mpec.columns.names
+    for term in range(min(len(products), 1)):
+        pair = f"{names[int(products.left[term])]}*{names[int(products.right[term])]}"
+        raise NotApplicable(
+            mpec.rows.names[int(products.index[term])],
+            f"the product {pair} is not linear; make one of its factors binary",
+        )
 
 
 def _refuse_unbounded(mpec: MPEC, bounds: Bounds) -> None:
@@ -152,19 +160,3 @@ def _opposite_rows(mpec: MPEC, needs: Integers, binary: Integers) -> Rows:
         ones,
         Names(count, lambda i: f"one side of {names[i]}"),
     )
-
-
-def _assumptions(mpec: MPEC, bounds: Bounds, needs: Integers) -> tuple[str, ...]:
-    """Name the bounds that were not derived: an answer that rests on them is not proven."""
-    names, sentences = mpec.complementarity.names, []
-    for what, source, upper in (
-        ("multiplier", bounds.source, bounds.multiplier_upper),
-        ("slack", bounds.slack_source, bounds.slack_upper),
-    ):
-        for kind in (Source.GIVEN, Source.ASSUMED):
-            rows = needs[source[needs] == kind]
-            if len(rows):
-                some = ", ".join(f"{names[int(i)]} <= {upper[i]:.6g}" for i in rows[:SHOWN])
-                more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-                sentences.append(f"{what} bound {kind.name.lower()}, not derived: {some}{more}")
-    return tuple(sentences)

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from reformulations.programs import MPEC, Floats, Integers
+from reformulations.programs import MPEC, Floats, Integers, Names
 
 
 class Source(IntEnum):
@@ -19,6 +19,9 @@ class Source(IntEnum):
     GIVEN = 2
     ASSUMED = 3
 
+
+SHOWN = 3
+"""How many rows an assumption names."""
 
 ARGUMENTS = (
     "no argument",
@@ -112,3 +115,27 @@ def padded(bound: Floats, scale: float = 1e-6) -> Floats:
     with np.errstate(invalid="ignore"):
         grown = bound + np.maximum(1e-3, scale * magnitude)
     return np.where(magnitude <= ZERO, 0.0, grown)
+
+
+def assumptions(names: Names, bounds: Bounds) -> tuple[str, ...]:
+    """Name the bounds that were not derived: an answer that rests on them is not proven.
+
+    One sentence for each of multipliers and slacks, given and assumed; ``names`` ``(p,)`` are those of the
+    lower-level rows.
+    """
+    sentences = []
+    for what, source, lower, upper in (
+        ("multiplier", bounds.source, bounds.multiplier_lower, bounds.multiplier_upper),
+        ("slack", bounds.slack_source, np.zeros(len(bounds.slack_upper)), bounds.slack_upper),
+    ):
+        for kind in (Source.GIVEN, Source.ASSUMED):
+            rows = np.flatnonzero(source == kind).tolist()
+            if rows:
+                some = ", ".join(_range(names[i], float(lower[i]), float(upper[i])) for i in rows[:SHOWN])
+                more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+                sentences.append(f"{what} bound {kind.name.lower()}, not derived: {some}{more}")
+    return tuple(sentences)
+
+
+def _range(name: str, lower: float, upper: float) -> str:
+    return f"{name} <= {upper:.6g}" if lower == 0 else f"{lower:.6g} <= {name} <= {upper:.6g}"

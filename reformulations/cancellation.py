@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import sparse
 
+from reformulations.contraction import DUST
 from reformulations.identities import Forms, Identities, Substitution
 from reformulations.programs import Booleans, Floats, Integers, Matrix, Names, Product
-from reformulations.weights import DUST, Conflict, System, solve
+from reformulations.weights import Conflict, conflict, solve
 
 MayStay = Callable[[Integers, Integers], Booleans]
 """Which products (left columns, right columns) need not cancel."""
@@ -24,13 +25,13 @@ class Book:
     """Identities and the products that stand in them, ready for :func:`cancel`.
 
     ``keys`` ``(E,)`` are the sorted products ``left * N + right``; ``matrix`` ``(K, E)`` holds their
-    coefficients in each identity.
+    coefficients in each identity, ``by_product`` the same by columns.
     """
 
     identities: Identities
     keys: Integers
     matrix: Matrix
-    system: System = field(repr=False)
+    by_product: sparse.csc_array = field(repr=False)
 
     @classmethod
     def of(cls, identities: Identities, substitution: Substitution) -> Book:
@@ -41,7 +42,7 @@ class Book:
         entries = (products.value, (products.index, equation))
         matrix = sparse.csr_array(sparse.coo_array(entries, shape=(len(forms), len(keys))).tocsr())
         matrix.eliminate_zeros()
-        return cls(Identities(forms, identities.names), keys, matrix, System(matrix))
+        return cls(Identities(forms, identities.names), keys, matrix, sparse.csc_array(matrix))
 
     def extended(self, more: Identities, substitution: Substitution) -> Book:
         """Return the book with further identities."""
@@ -57,7 +58,14 @@ class Cancelled:
     weight: Floats
 
 
-def cancel(book: Book, target: Forms, may_stay: MayStay, names: Names) -> Cancelled | str:
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Products cannot be cancelled; :meth:`reason` looks for the cycle when somebody asks."""
+
+    reason: Callable[[], str]
+
+
+def cancel(book: Book, target: Forms, may_stay: MayStay, names: Names) -> Cancelled | Stuck:
     """Add identities to one form until no product is left but those that may stay; else say why not."""
     products, n = target.products, target.linear.shape[1]
     keys = products.left * n + products.right
@@ -65,23 +73,25 @@ def cancel(book: Book, target: Forms, may_stay: MayStay, names: Names) -> Cancel
     known = book.keys[place] == keys if len(book.keys) else np.zeros(len(keys), bool)
     stays = may_stay(products.left, products.right)
     for term in np.flatnonzero(~known & ~stays)[:1]:
-        pair = product_name(names, int(products.left[term]), int(products.right[term]))
-        return f"no identity of the optimality conditions holds the product {pair}"
+        unknown = product_name(names, int(products.left[term]), int(products.right[term]))
+        return Stuck(f"no identity of the optimality conditions holds the product {unknown}".__str__)
     must = ~stays
-    wanted = dict(zip(place[must].tolist(), products.value[must].tolist(), strict=True))
-    free = bytes(may_stay(book.keys // max(n, 1), book.keys % max(n, 1)))
-    weights = solve(book.system, wanted, free)
+    wanted = np.zeros(len(book.keys))
+    wanted[place[must]] = products.value[must]
+    free = may_stay(book.keys // max(n, 1), book.keys % max(n, 1))
+    weights = solve(book.by_product, wanted, free)
     if isinstance(weights, Conflict):
-        return _reason(book, weights, wanted, names, n)
-    identity = np.array(sorted(weights), np.int64)
-    weight = np.array([weights[k] for k in identity.tolist()])
+        found = weights
+        return Stuck(lambda: _reason(book, conflict(book.by_product, wanted, free) or found, wanted, names, n))
+    identity = np.flatnonzero(weights)
+    weight = weights[identity]
     return Cancelled(_sum(book, target, products.take(stays), identity, weight, free), identity, weight)
 
 
-def _sum(book: Book, target: Forms, staying: Product, identity: Integers, weight: Floats, free: Sequence[int]) -> Forms:
+def _sum(book: Book, target: Forms, staying: Product, identity: Integers, weight: Floats, free: Booleans) -> Forms:
     forms, n = book.identities.forms, target.linear.shape[1]
     key, value = _combined(sparse.csr_array(book.matrix[identity]), weight)
-    remains = np.frombuffer(bytes(free), bool)[key]
+    remains = free[key]
     key, value = book.keys[key[remains]], value[remains]
     added = Product(np.zeros(len(key), np.int64), key // n, key % n, value)
     base = sparse.csr_array(target.linear)
@@ -112,14 +122,14 @@ def listed(items: Sequence[str], count: int) -> str:
     return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _reason(book: Book, conflict: Conflict, wanted: dict[int, float], names: Names, n: int) -> str:
+def _reason(book: Book, found: Conflict, wanted: Floats, names: Names, n: int) -> str:
     def named(equation: int) -> str:
         return product_name(names, *divmod(int(book.keys[equation]), n))
 
-    on_the_way = [e for e in (conflict.equation, *conflict.through) if e in wanted]
-    term = named(next(iter(on_the_way or wanted)))
-    identities = listed([f"'{book.identities.names[k]}'" for k in conflict.unknowns], len(conflict.unknowns))
-    cycle = list(dict.fromkeys((conflict.equation, *conflict.through)))
+    on_the_way = [e for e in (found.equation, *found.through) if wanted[e] != 0]
+    term = named(next(iter(on_the_way or np.flatnonzero(wanted).tolist())))
+    identities = listed([f"'{book.identities.names[k]}'" for k in found.unknowns], len(found.unknowns))
+    cycle = list(dict.fromkeys((found.equation, *found.through)))
     through = listed([named(e) for e in cycle], len(cycle))
     return (
         f"the product {term} cannot be cancelled: the products {through} ask for contradictory "

@@ -91,10 +91,14 @@ class Neighbourhoods:
             aliases=sparse.csc_array(mpec.aliases.matrix),
         )
 
+    def entries(self) -> list[Integers]:
+        """Return the complementarity entries of each player, sorted."""
+        return np.split(self.order, self.start[1:-1]) if len(self.players) else []
+
     def part(self, position: int) -> Neighbourhood:
         """Return the part of player ``players[position]``."""
-        mpec, pairs, matrix = self.mpec, self.mpec.complementarity, self.mpec.rows.matrix
-        entries = np.sort(self.order[self.start[position] : self.start[position + 1]])
+        pairs, matrix = self.mpec.complementarity, self.mpec.rows.matrix
+        entries = self.order[self.start[position] : self.start[position + 1]]
         multiplier = pairs.multiplier[entries]
         touched = _listed(self.by_column, multiplier)
         conditions = touched[self.condition[touched] >= 0]
@@ -194,7 +198,7 @@ def _listed(matrix: Matrix | sparse.csc_array, lines: Integers) -> Integers:
 def _renumbered(matrix: Matrix, rows: Integers, columns: Integers) -> Matrix:
     """Return the rows over ``columns`` only, leaving out entries elsewhere."""
     block = sparse.csr_array(matrix[rows])
-    place = _positions(block.indices, columns)
+    place = _positions(block.indices.astype(np.int64), columns)
     inside = place >= 0
     row = np.repeat(np.arange(len(rows)), np.diff(block.indptr))[inside]
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(rows)))])

@@ -9,13 +9,13 @@ from itertools import product
 import numpy as np
 from scipy import sparse
 
-from reformulations.cancellation import SHOWN, Book, Cancelled, MayStay, cancel, listed, product_name
+from reformulations.cancellation import SHOWN, Book, Cancelled, MayStay, Stuck, cancel, listed, product_name
+from reformulations.contraction import DUST
 from reformulations.convexity import TOLERANCE, convex_terms, is_convex
 from reformulations.identities import Forms, Substitution, added_at, kkt_identities, row_products
 from reformulations.programs import MPEC, Booleans, Columns, Integers, Product, Rows
 from reformulations.recovery import Recovery, Reduced
 from reformulations.refusal import NotApplicable
-from reformulations.weights import DUST
 
 LARGEST_RANGE = 2**20
 """Integer columns with more values than this are not worth a binary expansion."""
@@ -158,7 +158,7 @@ class _Workbench:
     def rewritten(self, target: Forms, kept: Product, where: str, plains: tuple[Plain, ...], notes: list[str]) -> Forms:
         """Return one form with ``kept`` and without its other products but those that may stay."""
         columns, n = self.mpec.columns, len(self.mpec.columns)
-        reasons: list[str] = []
+        stuck: list[Stuck] = []
         books = [self.book]
         for plain, discrete in product(plains, discrete_levels(columns)):
             # A product that may stay keeps the columns the user wrote, whose bounds are known.
@@ -169,15 +169,15 @@ class _Workbench:
                     books.append(self.book.extended(row_products(self.mpec, moved.products), self.aliases))
                 book = books[more]
                 answer = cancel(book, moved, self._may_stay(plain, discrete), columns.names)
-                if isinstance(answer, str):
-                    reasons.append(answer)
+                if isinstance(answer, Stuck):
+                    stuck.append(answer)
                     continue
                 stays = kept + target.products.take(held) + answer.form.products
                 continuous = stays.take(~(discrete[stays.left] | discrete[stays.right]))
                 if is_convex(continuous, n, self.tolerance):
                     notes.append(f"{where}: {_note(target.products, stays, answer, book, columns)}")
                     return replace(answer.form, products=stays)
-        raise NotApplicable(where, f"{reasons[1]}; {WAY_OUT}")  # of all identities, with nothing to stay
+        raise NotApplicable(where, f"{stuck[1].reason()}; {WAY_OUT}")  # of all identities, with nothing to stay
 
     def _may_stay(self, plain: Plain, discrete: Booleans) -> MayStay:
         def mask(left: Integers, right: Integers) -> Booleans:

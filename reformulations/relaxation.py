@@ -44,7 +44,7 @@ def relaxation(mpec: MPEC, player: int, lower: Floats, upper: Floats, extra: Row
     inequalities = gap_rows(mpec, np.array([player], np.int64))
     if extra is not None:
         inequalities = inequalities.append(extra)
-    inequalities = _with_tangents(inequalities, mpec, lower, upper)
+    inequalities = _with_tangents(inequalities, mpec, entries, lower, upper)
     linear = linearised_below(inequalities, lower, upper)
     n, fresh = len(mpec.columns), len(linear.columns)
     rows = Rows(
@@ -76,10 +76,15 @@ def relaxation(mpec: MPEC, player: int, lower: Floats, upper: Floats, extra: Row
     )
 
 
-def _with_tangents(rows: Rows, mpec: MPEC, lower: Floats, upper: Floats) -> Rows:
-    """Replace in each row the convex form ``y' Q y`` of followers' columns by its tangent at the box's middle."""
+def _with_tangents(rows: Rows, mpec: MPEC, entries: Integers, lower: Floats, upper: Floats) -> Rows:
+    """Replace in each row the convex form ``y' Q y`` of the follower's columns by its tangent at the box's middle.
+
+    Products with columns of other followers stay: with them the form need not be convex.
+    """
+    conditions = sparse.csc_array(mpec.rows.matrix[mpec.stationarity.row])
+    touched = sparse.csc_array(conditions[:, mpec.complementarity.multiplier[entries]])
     follower = np.zeros(len(mpec.columns), bool)
-    follower[mpec.stationarity.column] = True
+    follower[mpec.stationarity.column[np.unique(touched.indices)]] = True
     own = follower[rows.products.left] & follower[rows.products.right]
     if not own.any():
         return rows

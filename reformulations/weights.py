@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from scipy import sparse
 
-from reformulations.programs import Matrix
+from reformulations.arrays import Booleans, Floats, Integers, Matrix
+from reformulations.contraction import DUST, contracted
 
 TOLERANCE = 1e-9
 """An equation holds when its residual is at most this, relative to the sum of its terms' magnitudes."""
-
-DUST = 1e-12
-"""What is smaller than this, relative to the terms it was added up from, is rounding."""
-
 
 Restriction = tuple[int, float, dict[int, float]]
 """An equation that says ``constant + sum_p slope[p] * parameter[p] == 0``: its number, constant, slopes."""
@@ -35,20 +32,24 @@ class Conflict:
     through: tuple[int, ...]
 
 
-class System:
-    """Equations ``sum_k weight[k] * matrix[k, e] == -wanted[e]`` as adjacency lists.
+@dataclass(frozen=True, slots=True)
+class _System:
+    """Equations ``sum_k weight[k] * matrix[k, e] == -wanted[e]`` as adjacency lists, ``matrix`` ``(K, E)``.
 
-    ``matrix`` is ``(K, E)``: unknowns by equations, each entry once.
+    ``members`` says how many unknowns of the source each unknown stands for.
     """
 
-    __slots__ = ("equations_of", "unknowns_of")
+    equations_of: list[list[tuple[int, float]]]
+    unknowns_of: list[list[tuple[int, float]]]
+    wanted: list[float]
+    members: list[int]
 
-    def __init__(self, matrix: Matrix) -> None:
-        self.equations_of = _adjacency(matrix)
-        self.unknowns_of = _adjacency(Matrix(matrix.T))
+    @classmethod
+    def of(cls, matrix: Matrix, wanted: Floats, members: Integers) -> _System:
+        return cls(_adjacency(matrix), _adjacency(sparse.csc_array(matrix)), wanted.tolist(), members.tolist())
 
 
-def _adjacency(matrix: Matrix) -> list[list[tuple[int, float]]]:
+def _adjacency(matrix: Matrix | sparse.csc_array) -> list[list[tuple[int, float]]]:
     entries = list(zip(matrix.indices.tolist(), matrix.data.tolist(), strict=True))
     return [entries[a:b] for a, b in pairwise(matrix.indptr.tolist())]
 
@@ -66,16 +67,39 @@ class _State:
     parameters: int = 0
 
 
-def solve(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> dict[int, float] | Conflict:
-    """Return the weights that cancel ``wanted`` in every equation that is not ``free``.
+def solve(by_equation: sparse.csc_array, wanted: Floats, free: Booleans) -> Floats | Conflict:
+    """Return weights ``(K,)`` that cancel ``wanted`` in every equation that is not ``free``.
 
-    Only what the wanted equations reach takes part. An equation with one unknown left gives it; when
-    there is none, the next unknown becomes a parameter. Equations whose unknowns are all known
-    restrict the parameters, which are found at the end by least squares (minimum norm); a parameter
-    that nothing restricts takes the value that makes most weights zero. Time is linear in the number
-    of entries reached.
+    The equations are ``sum_k weight[k] * by_equation[k, e] == -wanted[e]``, ``by_equation`` ``(K, E)``. Only
+    what the wanted equations reach takes part; the other weights are zero. Unknowns that an equation
+    ties are merged first. Then an equation with one unknown left gives it; when there is none, the next
+    unknown becomes a parameter. Equations whose unknowns are all known restrict the parameters,
+    which are found at the end by least squares (minimum norm); a parameter that nothing restricts
+    takes the value that makes most weights zero. Time is linear in the number of entries reached.
+
+    A :class:`Conflict` is in terms of the merged system; :func:`conflict` finds the one of the source.
     """
-    state = _reach(system, wanted, free)
+    small = contracted(by_equation, wanted, free)
+    weights = _propagated(_System.of(small.matrix, small.wanted, np.bincount(small.group)))
+    if isinstance(weights, Conflict):
+        return Conflict(int(small.equation[weights.equation]), (), ())
+    merged = np.zeros(small.matrix.shape[0])
+    merged[list(weights)] = list(weights.values())
+    return np.asarray(merged[small.group])
+
+
+def conflict(by_equation: sparse.csc_array, wanted: Floats, free: Booleans) -> Conflict | None:
+    """Return the cycle by which the equations of :func:`solve` contradict each other, None when it finds none."""
+    held = np.flatnonzero(~free)
+    system = _System.of(sparse.csr_array(by_equation[:, held]), wanted[held], np.ones(by_equation.shape[0], np.int64))
+    found = _propagated(system)
+    if not isinstance(found, Conflict):
+        return None
+    return Conflict(int(held[found.equation]), found.unknowns, tuple(int(held[e]) for e in found.through))
+
+
+def _propagated(system: _System) -> dict[int, float] | Conflict:
+    state = _reach(system)
     if isinstance(state, Conflict):
         return state
     state.ready.extend(e for e, count in state.left.items() if count == 1)
@@ -84,7 +108,7 @@ def solve(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> d
     while True:
         while state.ready:
             equation = state.ready.popleft()
-            restriction = _settle(system, wanted, state, equation)
+            restriction = _settle(system, state, equation)
             if isinstance(restriction, Conflict):
                 return restriction
             if restriction is not None:
@@ -98,14 +122,14 @@ def solve(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> d
     parameters = _restricted(restrictions)
     if isinstance(parameters, int):
         return _conflict(system, state, parameters)
-    return _weights(state, _unrestricted(state, parameters))
+    return _weights(state, _unrestricted(system, state, parameters))
 
 
-def _reach(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> _State | Conflict:
+def _reach(system: _System) -> _State | Conflict:
     left: dict[int, int] = {}
     order: list[int] = []
     seen: set[int] = set()
-    queue = [e for e, value in wanted.items() if value != 0 and not free[e]]
+    queue = [e for e, value in enumerate(system.wanted) if value != 0]
     for e in queue:
         left[e] = len(system.unknowns_of[e])
         if left[e] == 0:
@@ -117,17 +141,15 @@ def _reach(system: System, wanted: Mapping[int, float], free: Sequence[int]) -> 
             seen.add(k)
             order.append(k)
             for other, _ in system.equations_of[k]:
-                if other not in left and not free[other]:
+                if other not in left:
                     left[other] = len(system.unknowns_of[other])
                     queue.append(other)
     return _State(left, order)
 
 
-def _settle(
-    system: System, wanted: Mapping[int, float], state: _State, equation: int
-) -> tuple[float, dict[int, float]] | Conflict | None:
+def _settle(system: _System, state: _State, equation: int) -> tuple[float, dict[int, float]] | Conflict | None:
     """Give the last unknown of an equation its value, or return what the equation says about parameters."""
-    total = wanted.get(equation, 0.0)
+    total = system.wanted[equation]
     scale = abs(total)
     slopes: dict[int, float] = {}
     steep: dict[int, float] = {}
@@ -154,7 +176,7 @@ def _settle(
     return _conflict(system, state, equation) if abs(total) > TOLERANCE * scale else None
 
 
-def _fix(system: System, state: _State, k: int, constant: float, slope: dict[int, float], cause: int) -> None:
+def _fix(system: _System, state: _State, k: int, constant: float, slope: dict[int, float], cause: int) -> None:
     state.constant[k] = constant
     if slope:
         state.slope[k] = slope
@@ -214,23 +236,21 @@ def _groups(restrictions: list[Restriction]) -> list[list[Restriction]]:
     return list(groups.values())
 
 
-def _unrestricted(state: _State, restricted: dict[int, float]) -> list[float]:
+def _unrestricted(system: _System, state: _State, restricted: dict[int, float]) -> list[float]:
     """Give every parameter a value; what no equation restricts makes as many weights zero as it can."""
-    zeros: list[list[float]] = [[] for _ in range(state.parameters)]
+    zeros: list[Counter[float]] = [Counter() for _ in range(state.parameters)]
+    exact: dict[tuple[int, float], float] = {}
     for k, slopes in state.slope.items():
         if len(slopes) == 1:
             ((p, slope),) = slopes.items()
-            zeros[p].append(-state.constant[k] / slope)
-    return [restricted[p] if p in restricted else _most_frequent(values) for p, values in enumerate(zeros)]
-
-
-def _most_frequent(values: list[float]) -> float:
-    """Return the value that stands there most often but for rounding, the smallest of several; 0 for none."""
-    first: dict[float, float] = {}
-    for value in values:
-        first.setdefault(round(value, 9), value)
-    counts = Counter(round(value, 9) for value in values)
-    return first[max(counts, key=lambda value: (counts[value], -abs(value)))] if values else 0.0
+            value = -state.constant[k] / slope
+            zeros[p][round(value, 9)] += system.members[k]
+            exact.setdefault((p, round(value, 9)), value)
+    values = []
+    for p, counts in enumerate(zeros):
+        best = max(counts, key=lambda value: (counts[value], -abs(value)), default=None)
+        values.append(restricted.get(p, 0.0 if best is None else exact[p, best]))
+    return values
 
 
 def _weights(state: _State, parameters: list[float]) -> dict[int, float]:
@@ -249,7 +269,7 @@ def snapped(value: float) -> float:
     return short if abs(short - value) <= DUST * abs(value) else value
 
 
-def _conflict(system: System, state: _State, equation: int) -> Conflict:
+def _conflict(system: _System, state: _State, equation: int) -> Conflict:
     """Return the unknowns that lead from one side of a contradicted equation to the other."""
     chains = [_chain(system, state, k) for k, _ in system.unknowns_of[equation]]
     # What all chains share behind their meeting point does not belong to the cycle.
@@ -260,7 +280,7 @@ def _conflict(system: System, state: _State, equation: int) -> Conflict:
     return Conflict(equation, tuple(unknowns), tuple(through))
 
 
-def _chain(system: System, state: _State, k: int) -> list[tuple[int, int]]:
+def _chain(system: _System, state: _State, k: int) -> list[tuple[int, int]]:
     """Return the unknowns and the equations that fixed them, from ``k`` back to where it began."""
     chain: list[tuple[int, int]] = []
     seen: set[int] = set()

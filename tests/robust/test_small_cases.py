@@ -22,7 +22,7 @@ from reformulations.uncertainty import Box as BoxOnArrays
 
 
 def stock(most: float = 5.0) -> pyo.ConcreteModel:
-    """min z + max_u min {r : r >= u, r <= z}, 0 <= u <= 2: recourse exists only where u <= z, so z = 2, value 4."""
+    """Min z + max_u min {r : r >= u, r <= z}, 0 <= u <= 2: recourse exists only where u <= z, so z = 2, value 4."""
     m = pyo.ConcreteModel()
     m.stock = pyo.Var(bounds=(0, most))
     m.demand = Uncertain(within=Box(0, 2))
@@ -49,12 +49,12 @@ def test_no_plan_with_recourse_in_every_scenario_is_infeasible(oracle: str):
     assert answer.point is None
 
 
-@pytest.mark.parametrize("oracle", ["vertices", "game", "auto"])
-@pytest.mark.parametrize("size", range(2, 7))
+@pytest.mark.parametrize(
+    ("oracle", "size"),
+    [*(("vertices", n) for n in range(2, 7)), *(("auto", n) for n in (3, 6)), ("game", 2), ("game", 3)],
+)
 def test_the_l1_ball_costs_one_where_affine_rules_cost_its_dimension(oracle: str, size: int):
-    """min sum y_i, y_i >= u_i, y_i >= -u_i, ||u||_1 <= 1: the worst case is 1 for every dimension."""
-    if oracle == "game" and size > 3:
-        pytest.skip("the game oracle takes the same way in every dimension")
+    """Min sum y_i, y_i >= u_i, y_i >= -u_i, ||u||_1 <= 1: the worst case is 1 for every dimension."""
     m = pyo.ConcreteModel()
     index = range(size)
     m.u = Uncertain(index, within=Budget(0, 1, budget=1))
@@ -91,7 +91,7 @@ def test_a_ball_of_distributions_lies_between_expectation_and_worst_scenario(rad
 
 
 def test_nature_multiplies_the_first_stage_in_rows_of_recourse():
-    """min 3 z + max_a min {8 r : a z + r >= 6}, yield a in [1, 2], z <= 5, r >= 0.
+    """Min 3 z + max_a min {8 r : a z + r >= 6}, yield a in [1, 2], z <= 5, r >= 0.
 
     At yield 1 the plan z = 5 leaves r = 1: 15 + 8 = 23; every unit of z saves 8 - 3.
     """
@@ -109,7 +109,7 @@ def test_nature_multiplies_the_first_stage_in_rows_of_recourse():
 
 
 def test_leader_rows_that_mention_nature_hold_for_all_of_it():
-    """max z s.t. u z <= 6, 1 <= u <= 3: z = 2."""
+    """Max z s.t. u z <= 6, 1 <= u <= 3: z = 2."""
     m = pyo.ConcreteModel()
     m.z = pyo.Var(bounds=(0, 10))
     m.u = Uncertain(within=Box(1, 3))
@@ -214,7 +214,9 @@ def test_a_follower_that_waits_for_nature_is_refused_by_name(where: str):
 def test_a_game_without_nature_is_refused():
     m = pyo.ConcreteModel()
     m.z = pyo.Var(bounds=(0, 1))
-    m.cost = pyo.Objective(expr=m.z)
+    m.later = Recourse()
+    m.later.r = pyo.Var(bounds=(0, 1))
+    m.cost = pyo.Objective(expr=m.z + m.later.r)
     with pytest.raises(NotApplicable, match="nothing in it is uncertain"):
         solve_two_stage(read(m).program, BoxOnArrays(np.zeros(0), np.zeros(0)))
 
@@ -256,9 +258,11 @@ class Stubborn:
     name = "repetition"
 
     def most_violated(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack:
+        del stage, gap, deadline
         return Attack(np.array([1.0]), 0.0, 0.0, np.empty(0))
 
     def most_expensive(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack:
+        del stage, gap, deadline
         return Attack(np.array([1.0]), 5.0, 5.0, np.array([1.0]))
 
 

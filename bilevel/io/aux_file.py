@@ -1,0 +1,174 @@
+"""Auxiliary files: which columns and rows of an MPS file are the follower's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bilevel.errors import InvalidGame
+
+_SECTIONS = {
+    "@NUMVARS": "count of columns",
+    "@NUMCONSTRS": "count of rows",
+    "@NUMCONSTR": "count of rows",
+    "@VARSBEGIN": "columns",
+    "@CONSTRSBEGIN": "rows",
+    "@CONSTRBEGIN": "rows",
+    "@NAME": "ignored",
+    "@MPS": "ignored",
+    "@LP": "ignored",
+}
+_ENDS = {"@VARSEND": "columns", "@CONSTRSEND": "rows", "@CONSTREND": "rows"}
+
+
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """What an auxiliary file says of the follower.
+
+    Attributes
+    ----------
+    columns, rows
+        Positions in the MPS file, or names.
+    cost
+        The follower's objective, one number for each of its columns.
+    sense
+        +1 where the follower minimises, -1 where it maximises.
+    interdiction_cost, budget
+        What interdicting each column of the MPS file costs the leader, and what it may spend; ``None`` when the game
+        is no interdiction game.
+    """
+
+    columns: tuple[int, ...] | tuple[str, ...]
+    rows: tuple[int, ...] | tuple[str, ...]
+    cost: tuple[float, ...]
+    sense: float = 1.0
+    interdiction_cost: tuple[float, ...] = ()
+    budget: float | None = None
+
+
+class _Lines:
+    """The lines of a file that say something, with their numbers; makes the errors that name them."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._at = 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        for number, line in enumerate(Path(self._path).read_text(encoding="utf-8").splitlines(), start=1):
+            self._at = number
+            words = line.split()
+            if words and not words[0].startswith(("*", "#")):
+                yield words
+
+    def error(self, what: str) -> InvalidGame:
+        return InvalidGame(f"{self._path}, line {self._at}: {what}")
+
+    def error_of_file(self, what: str) -> InvalidGame:
+        return InvalidGame(f"{self._path}: {what}")
+
+    def whole(self, text: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            raise self.error(f"{text!r} is not a whole number") from None
+
+    def number(self, text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            raise self.error(f"{text!r} is not a number") from None
+
+
+def read_auxiliary(path: str | Path) -> Auxiliary:
+    """Read an auxiliary file of MibS: keys ``N, M, LC, LR, LO, OS, IC, IB``, or sections ``@VARSBEGIN`` and so on.
+
+    Raises
+    ------
+    InvalidGame
+        With the file and the line, where it is malformed, or where its counts do not fit.
+    """
+    if not Path(path).is_file():
+        raise InvalidGame(f"{path}: there is no such file")
+    lines = _Lines(path)
+    by_name = any(words[0].startswith("@") for words in lines)
+    return _by_name(lines) if by_name else _by_position(lines)
+
+
+def _by_position(lines: _Lines) -> Auxiliary:
+    counts: dict[str, int] = {}
+    places: dict[str, list[int]] = {"LC": [], "LR": []}
+    values: dict[str, list[float]] = {"LO": [], "IC": [], "IB": []}
+    sense = 1.0
+    for words in lines:
+        key = words[0]
+        if len(words) != 2:  # noqa: PLR2004 - a key and its value
+            raise lines.error(f"expected a key and one value, found {' '.join(words)!r}")
+        if key in ("N", "M"):
+            counts[key] = lines.whole(words[1])
+        elif key in places:
+            places[key].append(lines.whole(words[1]))
+        elif key in values:
+            values[key].append(lines.number(words[1]))
+        elif key == "OS":
+            sense = lines.number(words[1])
+            if sense not in (1.0, -1.0):
+                raise lines.error(f"OS is 1 (the follower minimises) or -1, not {words[1]}")
+        else:
+            raise lines.error(f"unknown key {key!r}; expected N, M, LC, LR, LO, OS, IC or IB")
+    _check(lines, "N", counts.get("N"), len(places["LC"]), "LC")
+    _check(lines, "N", counts.get("N"), len(values["LO"]), "LO")
+    _check(lines, "M", counts.get("M"), len(places["LR"]), "LR")
+    if bool(values["IC"]) != bool(values["IB"]) or len(values["IB"]) > 1:
+        raise lines.error_of_file("an interdiction game has IC for each column and IB once")
+    return Auxiliary(
+        tuple(places["LC"]),
+        tuple(places["LR"]),
+        tuple(values["LO"]),
+        sense,
+        tuple(values["IC"]),
+        values["IB"][0] if values["IB"] else None,
+    )
+
+
+def _by_name(lines: _Lines) -> Auxiliary:
+    counts: dict[str, int] = {}
+    columns: list[str] = []
+    cost: list[float] = []
+    rows: list[str] = []
+    section = ""
+    for words in lines:
+        key = words[0].upper()
+        if key in _ENDS:
+            if section != _ENDS[key]:
+                raise lines.error(f"{key} ends a section that has not begun")
+            section = ""
+        elif key in _SECTIONS:
+            if section in ("columns", "rows"):
+                raise lines.error(f"the section of {section} has not ended before {key}")
+            section = _SECTIONS[key]
+        elif key.startswith("@"):
+            raise lines.error(f"unknown section {words[0]!r}")
+        elif section in ("count of columns", "count of rows"):
+            counts[section] = lines.whole(words[0])
+        elif section == "columns":
+            if len(words) != 2:  # noqa: PLR2004 - a name and its cost
+                raise lines.error(f"expected a column and its cost in the follower's objective, found {words}")
+            columns.append(words[0])
+            cost.append(lines.number(words[1]))
+        elif section == "rows":
+            rows.append(words[0])
+        elif section != "ignored":
+            raise lines.error(f"{' '.join(words)!r} stands in no section")
+    if section in ("columns", "rows"):
+        raise lines.error(f"the section of {section} does not end")
+    _check(lines, "@NUMVARS", counts.get("count of columns"), len(columns), "columns")
+    _check(lines, "@NUMCONSTRS", counts.get("count of rows"), len(rows), "rows")
+    return Auxiliary(tuple(columns), tuple(rows), tuple(cost))
+
+
+def _check(lines: _Lines, key: str, said: int | None, found: int, what: str) -> None:
+    if said is None:
+        raise lines.error_of_file(f"{key} is missing")
+    if said != found:
+        raise lines.error_of_file(f"{key} says {said}, but there are {found} {what}")

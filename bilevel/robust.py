@@ -1,0 +1,92 @@
+"""Robust games: column-and-constraint generation, then the certificate at the worst case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bilevel.ccg import CCG, solve_robust
+from bilevel.certify import Certificate, certify
+from bilevel.errors import InvalidGame
+from bilevel.generation import RobustAnswer
+from bilevel.load import load
+from bilevel.optimise import Limits
+from bilevel.read import Game
+from bilevel.solution import Solution, SolutionStatus
+from reformulations.programs import LEADER, BilevelProgram, Floats, Role
+
+
+def is_robust(game: Game) -> bool:
+    """Tell whether nature or recourse take part."""
+    return bool(np.isin(game.program.roles, (Role.NATURE, Role.RECOURSE)).any())
+
+
+def solve_robust_game(game: Game, method: Any, limits: Limits, progress: Callable[[Any], None] | None) -> Solution:
+    """Solve a game against the worst case of its uncertainty set and load plan, scenario and recourse.
+
+    The certificate is that of the game with nature held at the worst case of the plan: the leader's
+    and the recourse's rows hold there, every follower responds optimally, and the objective is the
+    plan's worst-case value; the bound is the master's proven bound.
+    """
+    began = time.perf_counter()
+    if method != "auto" and not isinstance(method, CCG):
+        raise InvalidGame(f'method={method!r}: a game with nature is solved by bl.CCG(...), or "auto"')
+    chosen = method if isinstance(method, CCG) else CCG()
+    answer = solve_robust(
+        game, chosen, gap=limits.gap, time_limit=limits.time_limit, threads=limits.threads, progress=progress
+    )
+    gap = limits.gap if chosen.gap is None else chosen.gap
+    certificate = None
+    if answer.point is not None:
+        certificate = certify(
+            at_worst_case(game.program, answer.point),
+            answer.point,
+            bound=answer.bound,
+            gap=gap,
+            assumptions=answer.assumes,
+            threads=limits.threads,
+        )
+        load(game, answer.point)
+    return Solution(
+        status=_status(answer, certificate),
+        objective=None if certificate is None else certificate.objective,
+        bound=answer.bound,
+        gap=None if certificate is None else certificate.gap,
+        certificate=certificate,
+        seconds=time.perf_counter() - began,
+        method=f"column-and-constraint generation, {len(answer.scenarios)} scenarios stored; HiGHS",
+        game=game,
+        point=answer.point,
+        notes=answer.notes,
+        iterations=answer.iterations,
+    )
+
+
+def at_worst_case(program: BilevelProgram, point: Floats) -> BilevelProgram:
+    """Return the game with nature's columns fixed where ``point`` has them, and recourse decided by the leader."""
+    others = np.isin(program.roles, (Role.NATURE, Role.RECOURSE))
+    nature = program.roles[program.column_owner] == Role.NATURE
+    values = point[: len(program.columns)]
+    columns = replace(
+        program.columns,
+        lower=np.where(nature, values, program.columns.lower),
+        upper=np.where(nature, values, program.columns.upper),
+    )
+    return replace(
+        program,
+        columns=columns,
+        column_owner=np.where(others[program.column_owner], LEADER, program.column_owner),
+        row_owner=np.where(others[program.row_owner], LEADER, program.row_owner),
+    )
+
+
+def _status(answer: RobustAnswer, certificate: Certificate | None) -> SolutionStatus:
+    if certificate is None:
+        return answer.status if answer.status in {"infeasible", "unbounded"} else "time_limit"
+    if certificate.is_proven:
+        return "optimal"
+    return "time_limit" if answer.status == "time_limit" else "feasible"

@@ -1,0 +1,282 @@
+"""Random small games as plain numbers, and how to declare them.
+
+Numbers are small integers and bounds are mostly boxes, so that multipliers can be bounded; rows hold at a
+reference point, so that most games have a solution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+from hypothesis import strategies as st
+
+import bilevel as bl
+
+Numbers = tuple[float, ...]
+Table = tuple[Numbers, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """``lower <= on_leader'x + on_followers'y + sum coefficient * x[i] * y[j] <= upper``, ``y`` all followers' columns."""
+
+    on_leader: Numbers
+    on_followers: Numbers
+    lower: float
+    upper: float
+    switched: tuple[tuple[int, int, float], ...] = ()
+
+    def body(self, x: Sequence[Any], y: Sequence[Any]) -> Any:
+        """Return the value or expression of the row."""
+        linear = sum(a * v for a, v in zip((*self.on_leader, *self.on_followers), (*x, *y), strict=True) if a)
+        return linear + sum(value * x[i] * y[j] for i, j, value in self.switched)
+
+
+@dataclass(frozen=True)
+class Player:
+    """A follower: it minimises (``sense`` 1) or maximises (-1), over ``columns`` of ``y``.
+
+    ``cost'y + x' prices y + y' cross y_others``, plus ``sense`` times half the squared length of ``root @ y``.
+    ``prices`` ``(p, q)``, ``cross`` ``(q of all, q)``, ``root`` ``(r, q)``.
+    """
+
+    sense: int
+    columns: range
+    lower: Numbers
+    upper: Numbers
+    cost: Numbers
+    prices: Table
+    cross: Table
+    root: Table
+    rows: tuple[Row, ...]
+
+    def objective(self, x: Sequence[Any], y: Sequence[Any]) -> Any:
+        """Return the value or expression of the objective in the player's own sense."""
+        own = [y[j] for j in self.columns]
+        linear = sum(c * v for c, v in zip(self.cost, own, strict=True))
+        priced = sum(a * x[i] * v for i, r in enumerate(self.prices) for a, v in zip(r, own, strict=True) if a)
+        crossed = sum(a * y[j] * v for j, r in enumerate(self.cross) for a, v in zip(r, own, strict=True) if a)
+        squares = [sum(a * v for a, v in zip(r, own, strict=True) if a) for r in self.root if any(r)]
+        return linear + priced + crossed + 0.5 * self.sense * sum(s * s for s in squares)
+
+
+@dataclass(frozen=True)
+class Game:
+    """A leader with columns ``x`` and a linear objective over everything, and followers with columns ``y``.
+
+    ``priced[k]`` times ``x' prices y`` of follower ``k`` is added to the leader's objective.
+    """
+
+    sense: int
+    lower: Numbers
+    upper: Numbers
+    integer: tuple[bool, ...]
+    cost: Numbers
+    cost_of_followers: Numbers
+    rows: tuple[Row, ...]
+    players: tuple[Player, ...]
+    priced: Numbers = field(default=())
+
+    def objective(self, x: Sequence[Any], y: Sequence[Any]) -> Any:
+        """Return the value or expression of the leader's objective in its own sense."""
+        linear = sum(c * v for c, v in zip((*self.cost, *self.cost_of_followers), (*x, *y), strict=True) if c)
+        for weight, player in zip(self.priced, self.players, strict=bool(self.priced)):
+            own = [y[j] for j in player.columns]
+            products = [a * x[i] * v for i, r in enumerate(player.prices) for a, v in zip(r, own, strict=True) if a]
+            linear = linear + weight * sum(products)
+        return linear
+
+
+def declare(game: Game) -> pyo.ConcreteModel:
+    """Declare the game: ``m.x``, and ``m.follower[k].y``, ``m.follower[k].row`` for each follower."""
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(range(len(game.lower)))
+    for i in m.x:
+        m.x[i].domain = pyo.Integers if game.integer[i] else pyo.Reals
+        m.x[i].setlb(_finite(game.lower[i]))
+        m.x[i].setub(_finite(game.upper[i]))
+    m.follower = bl.Follower(range(len(game.players)))
+    y: list[Any] = []
+    for k, player in enumerate(game.players):
+        m.follower[k].y = pyo.Var(range(len(player.columns)))
+        for j, v in m.follower[k].y.items():
+            v.setlb(_finite(player.lower[j]))
+            v.setub(_finite(player.upper[j]))
+            y.append(v)
+    x = list(m.x.values())
+    for k, player in enumerate(game.players):
+        _declare_rows(m.follower[k], player.rows, x, y)
+        m.follower[k].goal = pyo.Objective(expr=player.objective(x, y), sense=player.sense)
+    _declare_rows(m, game.rows, x, y)
+    m.goal = pyo.Objective(expr=game.objective(x, y) + 0 * x[0], sense=game.sense)
+    return m
+
+
+def _declare_rows(block: Any, rows: Sequence[Row], x: Sequence[Any], y: Sequence[Any]) -> None:
+    block.row = pyo.Constraint(range(len(rows)))
+    for i, row in enumerate(rows):
+        body = row.body(x, y)
+        if row.lower == row.upper:
+            block.row[i] = body == row.lower
+        elif row.lower == -inf:
+            block.row[i] = body <= row.upper
+        elif row.upper == inf:
+            block.row[i] = body >= row.lower
+        else:
+            block.row[i] = pyo.inequality(row.lower, body, row.upper)
+
+
+def _finite(bound: float) -> float | None:
+    return bound if np.isfinite(bound) else None
+
+
+SMALL = st.integers(-3, 3).map(float)
+SIDES = st.sampled_from(["<=", "<=", ">=", ">=", "range", "=="])
+
+
+@st.composite
+def boxes(draw: Any, length: int, *, open_ends: bool) -> tuple[Numbers, Numbers, Numbers]:
+    """Draw lower bounds, upper bounds and a point between; now and then fixed or one-sided."""
+    lower, upper, inside = [], [], []
+    for _ in range(length):
+        low = draw(st.integers(-2, 1))
+        width = draw(st.sampled_from([0, 1, 2, 2, 3, 3, 4, 4]))
+        high = low + width
+        inside.append(float(draw(st.integers(low, high))))
+        shape = draw(st.sampled_from(["box"] * 7 + ["below", "above"])) if open_ends else "box"
+        lower.append(-inf if shape == "above" else float(low))
+        upper.append(inf if shape == "below" else float(high))
+    return tuple(lower), tuple(upper), tuple(inside)
+
+
+@st.composite
+def rows_through(draw: Any, x: Numbers, y: Numbers, on: Sequence[int], switches: Sequence[int] = ()) -> Row:
+    """Draw a row that holds at ``(x, y)``, over the columns ``on`` of ``y`` (any columns of ``x``)."""
+    on_leader = tuple(draw(SMALL) for _ in x)
+    on_followers = tuple(draw(SMALL) if j in on else 0.0 for j in range(len(y)))
+    if not any((*on_leader, *on_followers)):
+        on_followers = tuple(float(j == on[0]) for j in range(len(y)))
+    switched: tuple[tuple[int, int, float], ...] = ()
+    if switches and on and draw(st.booleans()):
+        value = draw(st.sampled_from([-2.0, -1.0, 1.0, 2.0]))
+        switched = ((draw(st.sampled_from(list(switches))), draw(st.sampled_from(list(on))), value),)
+    value = float(Row(on_leader, on_followers, 0.0, 0.0, switched).body(x, y))
+    kind, slack = draw(SIDES), float(draw(st.integers(0, 4)))
+    if kind == "==":
+        return Row(on_leader, on_followers, value, value, switched)
+    lower = -inf if kind == "<=" else value - slack
+    upper = inf if kind == ">=" else value + (float(draw(st.integers(1, 4))) if kind == "range" else slack)
+    return Row(on_leader, on_followers, lower, upper, switched)
+
+
+@st.composite
+def games(  # noqa: PLR0912 - one draw for each thing that varies
+    draw: Any,
+    *,
+    followers: int = 1,
+    curved: bool = False,
+    coupled: bool = False,
+    binary: bool = False,
+    open_ends: bool = True,
+) -> Game:
+    """Draw a game.
+
+    ``curved``: followers' objectives have convex quadratic parts; ``coupled``: followers use each
+    other's columns; ``binary``: the leader acts by binaries alone, and may switch columns in rows.
+    """
+    p = draw(st.integers(1, 2))
+    sizes = [draw(st.integers(1, 2 if followers > 1 else 3)) for _ in range(followers)]
+    total = sum(sizes)
+    starts = np.cumsum([0, *sizes])
+    if binary:
+        x_lower, x_upper = (0.0,) * p, (1.0,) * p
+        integer, x = (True,) * p, tuple(float(draw(st.integers(0, 1))) for _ in range(p))
+    else:
+        x_lower, x_upper, x = draw(boxes(p, open_ends=False))
+        integer = tuple(draw(st.sampled_from([False, False, True])) for _ in range(p))
+    lower, upper, y = draw(boxes(total, open_ends=open_ends))
+    players = []
+    for k, size in enumerate(sizes):
+        own = range(int(starts[k]), int(starts[k]) + size)
+        seen = range(total) if coupled else own
+        rows = [draw(rows_through(x, y, seen, range(p) if binary else ())) for _ in range(draw(st.integers(1, 2)))]
+        others = [j for j in range(total) if coupled and j not in own]
+        root: Table = ()
+        if curved:
+            shape = draw(st.sampled_from(["identity", "any"]))
+            if shape == "identity":
+                root = tuple(tuple(float(i == j) for j in range(size)) for i in range(size))
+            else:
+                root = tuple(tuple(draw(st.integers(-2, 2).map(float)) for _ in own) for _ in range(draw(st.integers(1, size))))
+        players.append(
+            Player(
+                sense=draw(st.sampled_from([1, -1])),
+                columns=own,
+                lower=lower[own.start : own.stop],
+                upper=upper[own.start : own.stop],
+                cost=tuple(draw(SMALL) for _ in own),
+                prices=tuple(tuple(draw(st.sampled_from([0.0, 0.0, 1.0, -1.0, 2.0])) for _ in own) for _ in range(p)),
+                cross=tuple(
+                    tuple(draw(st.sampled_from([0.0, 0.0, 1.0, -1.0])) if j in others else 0.0 for _ in own)
+                    for j in range(total)
+                ),
+                root=root,
+                rows=tuple(rows),
+            )
+        )
+    return Game(
+        sense=draw(st.sampled_from([1, -1])),
+        lower=x_lower,
+        upper=x_upper,
+        integer=integer,
+        cost=tuple(draw(SMALL) for _ in range(p)),
+        cost_of_followers=tuple(draw(SMALL) for _ in range(total)),
+        rows=tuple(draw(rows_through(x, y, range(total))) for _ in range(draw(st.integers(0, 1)))),
+        players=tuple(players),
+    )
+
+
+@st.composite
+def price_games(draw: Any) -> Game:
+    """Draw a game in which the leader sets prices and earns (or pays) price times quantity.
+
+    Followers' rows and the leader's do not mix levels, so vertices of the followers' polytopes tell everything.
+    """
+    p, followers = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    sizes = [draw(st.integers(1, 2)) for _ in range(followers)]
+    total, starts = sum(sizes), np.cumsum([0, *sizes])
+    x_lower, x_upper, x = draw(boxes(p, open_ends=False))
+    lower, upper, y = draw(boxes(total, open_ends=False))
+    players = []
+    for k, size in enumerate(sizes):
+        own = range(int(starts[k]), int(starts[k]) + size)
+        row = draw(rows_through((), y, own))
+        players.append(
+            Player(
+                sense=draw(st.sampled_from([1, -1])),
+                columns=own,
+                lower=lower[own.start : own.stop],
+                upper=upper[own.start : own.stop],
+                cost=tuple(draw(SMALL) for _ in own),
+                prices=tuple(tuple(draw(st.sampled_from([0.0, 1.0, -1.0, 2.0])) for _ in own) for _ in range(p)),
+                cross=((0.0,) * size,) * total,
+                root=(),
+                rows=(Row((0.0,) * p, row.on_followers, row.lower, row.upper),),
+            )
+        )
+    return Game(
+        sense=draw(st.sampled_from([1, -1])),
+        lower=x_lower,
+        upper=x_upper,
+        integer=(False,) * p,
+        cost=tuple(draw(SMALL) for _ in range(p)),
+        cost_of_followers=tuple(draw(SMALL) for _ in range(total)),
+        rows=(),
+        players=tuple(players),
+        priced=tuple(float(draw(st.sampled_from([-1, 1, 2]))) for _ in range(followers)),
+    )
