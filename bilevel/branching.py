@@ -172,6 +172,10 @@ class Search:
         cost = self.gap.cost(z); right = self.gap.right_side(z)
         self.gap_solver.change_cost(np.arange(len(cost)), cost)
         self.gap_solver.change_row_bounds(np.arange(len(right)), right, right)
+        if MODE == 2:
+            up = np.where(node.decisions == MULTIPLIER_ZERO, 0.0, np.inf)
+            lo = np.where(self.pairs.equality, -np.inf, 0.0)
+            self.gap_solver.change_column_bounds(np.arange(len(cost)), lo, up)
         try:
             out = self.gap_solver.attempt(self.limits.time_limit, presolve=False)
         except SolverFailure: out = None

@@ -22,6 +22,7 @@ from bilevel.generation import RobustAnswer, Setting, Start, State, generate
 from bilevel.iterations import Iteration
 from bilevel.nature import nature_set
 from bilevel.optimise import Limits
+from bilevel.outcome import MipProgress
 from bilevel.oracles import OracleName, oracle_for
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
@@ -65,7 +66,7 @@ def solve_robust(
     gap: float = 1e-6,
     time_limit: float | None = None,
     threads: int | None = None,
-    progress: Callable[[Iteration], None] | None = None,
+    progress: Callable[[Iteration | MipProgress], None] | None = None,
     start: Start | None = None,
 ) -> RobustAnswer:
     """Solve a game with nature and recourse against the worst case of its uncertainty set.
@@ -86,7 +87,7 @@ def solve_robust(
     threads
         Of HiGHS.
     progress
-        Called with each round as it ends.
+        Called with each round as it ends, and with incumbent and bound of the branch and bounds meanwhile.
     start
         Gives a point of the first master's MPEC to begin its branch and bound with.
 
@@ -121,7 +122,7 @@ def solve_two_stage(
     gap: float = 1e-6,
     time_limit: float | None = None,
     threads: int | None = None,
-    progress: Callable[[Iteration], None] | None = None,
+    progress: Callable[[Iteration | MipProgress], None] | None = None,
     start: Start | None = None,
 ) -> RobustAnswer:
     """Solve a two-stage game given as arrays; ``within`` holds nature's columns in their order.

@@ -234,7 +234,7 @@ def _follower_table(lines: tuple[FollowerLine, ...], tolerance: float) -> Table:
         kinds = (found.primal, found.dual, found.stationarity, found.complementarity)
         cells = [number(line.objective), number(line.optimum), residual(line.difference)]
         cells += [residual(None if worst is None else worst.value) for worst in kinds]
-        table.add_row(line.follower, *cells, style="red" if line.failures(tolerance) else None)
+        table.add_row(Text(line.follower), *cells, style="red" if line.failures(tolerance) else None)
     if len(lines) > len(shown):
         table.add_row(f"... and {len(lines) - len(shown)} with smaller residuals")
     return table

@@ -115,6 +115,22 @@ class PersistentHighs:
         known = found and status != highspy.HighsStatus.kError
         return np.array(ray, np.float64) if known and ray is not None else None
 
+    def infeasible_subset(self) -> tuple[Integers, Integers, Integers] | None:
+        """Return rows, columns by lower and columns by upper bound that HiGHS holds to be an IIS; None without any.
+
+        Of the linear program solved last, which must be infeasible; to be checked by whoever uses it.
+        """
+        status, found = self._solver.getIis()
+        if status == highspy.HighsStatus.kError or not found.valid_:
+            return None
+        column, side = np.array(found.col_index_, np.int64), np.array([int(bound) for bound in found.col_bound_])
+        boxed = int(highspy.IisBoundStatus.kIisBoundStatusBoxed)
+        low, high = (
+            np.isin(side, (int(one), boxed))
+            for one in (highspy.IisBoundStatus.kIisBoundStatusLower, highspy.IisBoundStatus.kIisBoundStatusUpper)
+        )
+        return np.array(found.row_index_, np.int64), column[low], column[high]
+
     def current(self) -> MixedIntegerProgram:
         """Return the program as it stands, with every change made so far."""
         rows = self._rows[0]

@@ -38,8 +38,9 @@ class Iteration:
 
     @property
     def gap(self) -> float:
-        """Distance of the bounds relative to the larger of one and what the best plan is worth."""
-        return (self.upper - self.lower) / max(1.0, min(abs(self.upper), abs(self.lower)))
+        """Distance of the bounds relative to the smaller of them, or to one where that is less."""
+        # bounds that have met may cross by rounding
+        return max(self.upper - self.lower, 0.0) / max(1.0, min(abs(self.upper), abs(self.lower)))
 
 
 class IterationTable(tuple[Iteration, ...]):

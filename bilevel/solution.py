@@ -134,12 +134,12 @@ class Solution:
         summary.add_row("objective", number(self.objective))
         summary.add_row("bound", number(self.bound))
         summary.add_row("gap", residual(None if self.gap is None else max(self.gap, 0.0)))
-        summary.add_row("method", self.method)
+        summary.add_row("method", Text(self.method))
         summary.add_row("time", f"{self.seconds:.2f} s")
         if self.iterations:
             summary.add_row("rounds", str(len(self.iterations)))
         for note in self.notes:
-            summary.add_row("note", note)
+            summary.add_row("note", Text(note))
         return summary if self.certificate is None else Group(summary, Text(""), self.certificate)
 
     def __str__(self) -> str:

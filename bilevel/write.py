@@ -48,7 +48,7 @@ def to_pyomo(program: MixedIntegerProgram) -> pyo.ConcreteModel:
 
 def _linear(coefficients: Floats, variables: list[pyo.Var]) -> object:
     used = np.flatnonzero(coefficients)
-    return pyo.quicksum((float(coefficients[k]) * variables[k] for k in used), linear=True)
+    return pyo.quicksum((float(coefficients[k]) * variables[k] for k in used))
 
 
 def _bilinear(program: MixedIntegerProgram, variables: list[pyo.Var]) -> object:

@@ -45,7 +45,9 @@ class Book:
         return cls(Identities(forms, identities.names), keys, matrix, sparse.csc_array(matrix))
 
     def extended(self, more: Identities, substitution: Substitution) -> Book:
-        """Return the book with further identities."""
+        """Return the book with further identities; the book itself without any."""
+        if len(more) == 0:
+            return self
         return Book.of(self.identities + Identities(substitution(more.forms), more.names), substitution)
 
 

@@ -41,28 +41,35 @@ def contracted(by_equation: sparse.csc_array, wanted: Floats, free: Booleans) ->
     """
     held = np.flatnonzero(~free)
     columns = sparse.csc_array(by_equation[:, held])
+    tied = _ties(columns, wanted[held])
+    group = _groups(columns, np.flatnonzero(tied))
+    # a tie says nothing of groups, and ties are most of what there is
+    held, columns = held[~tied], sparse.csc_array(columns[:, ~tied])
     right = wanted[held]
-    group = _groups(columns, right)
     row, equation = group[columns.indices], np.repeat(np.arange(len(held)), np.diff(columns.indptr))
     shape = (int(group.max(initial=-1)) + 1, len(held))
     total = sparse.csc_array(sparse.coo_array((columns.data, (row, equation)), shape=shape).tocsc())
     size = sparse.csc_array(sparse.coo_array((np.abs(columns.data), (row, equation)), shape=shape).tocsc())
     # both have the same pattern, since conversion adds up duplicates and keeps zeros
-    kept_entries = np.abs(total.data) > DUST * size.data
-    total.data = np.where(kept_entries, total.data, 0.0)
+    total.data = np.where(np.abs(total.data) > DUST * size.data, total.data, 0.0)
     total.eliminate_zeros()
     kept = np.flatnonzero(((np.diff(total.indptr) > 0) | (right != 0)) & ~_repeated(total, right))
     return Contracted(sparse.csr_array(total[:, kept]), right[kept], group, held[kept])
 
 
-def _groups(columns: sparse.csc_array, right: Floats) -> Integers:
-    """Number the unknowns so that those tied by a chain of equations have the same number."""
-    pair = (np.diff(columns.indptr) == PAIR) & (right == 0)
-    first = columns.indptr[:-1][pair]
+def _ties(columns: sparse.csc_array, right: Floats) -> Booleans:
+    """Mask the equations that say that two unknowns are equal."""
+    tied = (np.diff(columns.indptr) == PAIR) & (right == 0)
+    first = columns.indptr[:-1][tied]
     one, two = columns.data[first], columns.data[first + 1]
-    tied = first[np.abs(one + two) <= DUST * np.abs(one)]
-    count = columns.shape[0]
-    entries = (np.ones(len(tied), np.int8), (columns.indices[tied], columns.indices[tied + 1]))
+    tied[tied] = np.abs(one + two) <= DUST * np.abs(one)
+    return np.asarray(tied)
+
+
+def _groups(columns: sparse.csc_array, ties: Integers) -> Integers:
+    """Number the unknowns so that those linked by a chain of ties have the same number."""
+    count, first = columns.shape[0], columns.indptr[ties]
+    entries = (np.ones(len(ties), np.int8), (columns.indices[first], columns.indices[first + 1]))
     _, group = csgraph.connected_components(sparse.coo_array(entries, shape=(count, count)), directed=False)
     return np.asarray(group, np.int64)
 

@@ -189,7 +189,9 @@ def row_products(mpec: MPEC, products: Product, rounds: int = 2) -> Identities:
     offset = mpec.rows.upper[rows]
     by_column = sparse.csc_array(matrix)
     found: set[tuple[int, int]] = set()
-    pending = {(int(a), int(b)) for a, b in zip(products.left, products.right, strict=True)}
+    held = np.diff(by_column.indptr) > 0
+    useful = held[products.left] | held[products.right]
+    pending = set(zip(products.left[useful].tolist(), products.right[useful].tolist(), strict=True))
     seen = set(pending)
     for _ in range(rounds):
         fresh: set[tuple[int, int]] = set()

@@ -167,6 +167,8 @@ class _Workbench:
             for more in (False, True):
                 if more and len(books) == 1:
                     books.append(self.book.extended(row_products(self.mpec, moved.products), self.aliases))
+                if more and books[1] is self.book:
+                    continue  # nothing new: the same answer
                 book = books[more]
                 answer = cancel(book, moved, self._may_stay(plain, discrete), columns.names)
                 if isinstance(answer, Stuck):
@@ -177,7 +179,8 @@ class _Workbench:
                 if is_convex(continuous, n, self.tolerance):
                     notes.append(f"{where}: {_note(target.products, stays, answer, book, columns)}")
                     return replace(answer.form, products=stays)
-        raise NotApplicable(where, f"{stuck[1].reason()}; {WAY_OUT}")  # of all identities, with nothing to stay
+        most = stuck[books[1] is not self.book]  # of all identities, with nothing to stay
+        raise NotApplicable(where, f"{most.reason()}; {WAY_OUT}")
 
     def _may_stay(self, plain: Plain, discrete: Booleans) -> MayStay:
         def mask(left: Integers, right: Integers) -> Booleans:

@@ -139,6 +139,23 @@ SMALL = st.integers(-3, 3).map(float)
 SIDES = st.sampled_from(["<=", "<=", ">=", ">=", "range", "=="])
 
 
+def tuples(entry: Any, length: int) -> Any:
+    """Tuples of one length with entries of one kind."""
+    return st.tuples(*[entry] * length)
+
+
+def roots(size: int) -> Any:
+    """Square roots of a Hessian: the identity, or any matrix of fewer rows than columns or as many."""
+    identity = tuple(tuple(float(i == j) for j in range(size)) for i in range(size))
+    entry = st.integers(-2, 2).map(float)
+    return st.just(identity) | st.integers(1, size).flatmap(lambda rank: tuples(tuples(entry, size), rank))
+
+
+def _parts(sizes: Sequence[int]) -> list[range]:
+    ends = np.cumsum(sizes)
+    return [range(int(end) - size, int(end)) for size, end in zip(sizes, ends, strict=True)]
+
+
 @st.composite
 def boxes(draw: Any, length: int, *, open_ends: bool) -> tuple[Numbers, Numbers, Numbers]:
     """Draw lower bounds, upper bounds and a point between; now and then fixed or one-sided."""
@@ -157,7 +174,7 @@ def boxes(draw: Any, length: int, *, open_ends: bool) -> tuple[Numbers, Numbers,
 @st.composite
 def rows_through(draw: Any, x: Numbers, y: Numbers, on: Sequence[int], switches: Sequence[int] = ()) -> Row:
     """Draw a row that holds at ``(x, y)``, over the columns ``on`` of ``y`` (any columns of ``x``)."""
-    on_leader = tuple(draw(SMALL) for _ in x)
+    on_leader = draw(tuples(SMALL, len(x)))
     on_followers = tuple(draw(SMALL) if j in on else 0.0 for j in range(len(y)))
     if not any((*on_leader, *on_followers)):
         on_followers = tuple(float(j == on[0]) for j in range(len(y)))
@@ -175,7 +192,7 @@ def rows_through(draw: Any, x: Numbers, y: Numbers, on: Sequence[int], switches:
 
 
 @st.composite
-def games(  # noqa: PLR0912 - one draw for each thing that varies
+def games(
     draw: Any,
     *,
     followers: int = 1,
@@ -190,9 +207,8 @@ def games(  # noqa: PLR0912 - one draw for each thing that varies
     other's columns; ``binary``: the leader acts by binaries alone, and may switch columns in rows.
     """
     p = draw(st.integers(1, 2))
-    sizes = [draw(st.integers(1, 2 if followers > 1 else 3)) for _ in range(followers)]
-    total = sum(sizes)
-    starts = np.cumsum([0, *sizes])
+    parts = _parts([draw(st.integers(1, 2 if followers > 1 else 3)) for _ in range(followers)])
+    total = parts[-1].stop
     if binary:
         x_lower, x_upper = (0.0,) * p, (1.0,) * p
         integer, x = (True,) * p, tuple(float(draw(st.integers(0, 1))) for _ in range(p))
@@ -201,31 +217,23 @@ def games(  # noqa: PLR0912 - one draw for each thing that varies
         integer = tuple(draw(st.sampled_from([False, False, True])) for _ in range(p))
     lower, upper, y = draw(boxes(total, open_ends=open_ends))
     players = []
-    for k, size in enumerate(sizes):
-        own = range(int(starts[k]), int(starts[k]) + size)
+    for own in parts:
         seen = range(total) if coupled else own
         rows = [draw(rows_through(x, y, seen, range(p) if binary else ())) for _ in range(draw(st.integers(1, 2)))]
         others = [j for j in range(total) if coupled and j not in own]
-        root: Table = ()
-        if curved:
-            shape = draw(st.sampled_from(["identity", "any"]))
-            if shape == "identity":
-                root = tuple(tuple(float(i == j) for j in range(size)) for i in range(size))
-            else:
-                root = tuple(tuple(draw(st.integers(-2, 2).map(float)) for _ in own) for _ in range(draw(st.integers(1, size))))
+        crossed = [0.0, 0.0, 1.0, -1.0]
         players.append(
             Player(
                 sense=draw(st.sampled_from([1, -1])),
                 columns=own,
                 lower=lower[own.start : own.stop],
                 upper=upper[own.start : own.stop],
-                cost=tuple(draw(SMALL) for _ in own),
-                prices=tuple(tuple(draw(st.sampled_from([0.0, 0.0, 1.0, -1.0, 2.0])) for _ in own) for _ in range(p)),
+                cost=draw(tuples(SMALL, len(own))),
+                prices=draw(tuples(tuples(st.sampled_from([0.0, 0.0, 1.0, -1.0, 2.0]), len(own)), p)),
                 cross=tuple(
-                    tuple(draw(st.sampled_from([0.0, 0.0, 1.0, -1.0])) if j in others else 0.0 for _ in own)
-                    for j in range(total)
+                    draw(tuples(st.sampled_from(crossed if j in others else [0.0]), len(own))) for j in range(total)
                 ),
-                root=root,
+                root=draw(roots(len(own))) if curved else (),
                 rows=tuple(rows),
             )
         )
@@ -234,8 +242,8 @@ def games(  # noqa: PLR0912 - one draw for each thing that varies
         lower=x_lower,
         upper=x_upper,
         integer=integer,
-        cost=tuple(draw(SMALL) for _ in range(p)),
-        cost_of_followers=tuple(draw(SMALL) for _ in range(total)),
+        cost=draw(tuples(SMALL, p)),
+        cost_of_followers=draw(tuples(SMALL, total)),
         rows=tuple(draw(rows_through(x, y, range(total))) for _ in range(draw(st.integers(0, 1)))),
         players=tuple(players),
     )
@@ -248,13 +256,12 @@ def price_games(draw: Any) -> Game:
     Followers' rows and the leader's do not mix levels, so vertices of the followers' polytopes tell everything.
     """
     p, followers = draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    sizes = [draw(st.integers(1, 2)) for _ in range(followers)]
-    total, starts = sum(sizes), np.cumsum([0, *sizes])
-    x_lower, x_upper, x = draw(boxes(p, open_ends=False))
+    parts = _parts([draw(st.integers(1, 2)) for _ in range(followers)])
+    total = parts[-1].stop
+    x_lower, x_upper, _ = draw(boxes(p, open_ends=False))
     lower, upper, y = draw(boxes(total, open_ends=False))
     players = []
-    for k, size in enumerate(sizes):
-        own = range(int(starts[k]), int(starts[k]) + size)
+    for own in parts:
         row = draw(rows_through((), y, own))
         players.append(
             Player(
@@ -262,9 +269,9 @@ def price_games(draw: Any) -> Game:
                 columns=own,
                 lower=lower[own.start : own.stop],
                 upper=upper[own.start : own.stop],
-                cost=tuple(draw(SMALL) for _ in own),
-                prices=tuple(tuple(draw(st.sampled_from([0.0, 1.0, -1.0, 2.0])) for _ in own) for _ in range(p)),
-                cross=((0.0,) * size,) * total,
+                cost=draw(tuples(SMALL, len(own))),
+                prices=draw(tuples(tuples(st.sampled_from([0.0, 1.0, -1.0, 2.0]), len(own)), p)),
+                cross=((0.0,) * len(own),) * total,
                 root=(),
                 rows=(Row((0.0,) * p, row.on_followers, row.lower, row.upper),),
             )
@@ -274,8 +281,8 @@ def price_games(draw: Any) -> Game:
         lower=x_lower,
         upper=x_upper,
         integer=(False,) * p,
-        cost=tuple(draw(SMALL) for _ in range(p)),
-        cost_of_followers=tuple(draw(SMALL) for _ in range(total)),
+        cost=draw(tuples(SMALL, p)),
+        cost_of_followers=draw(tuples(SMALL, total)),
         rows=(),
         players=tuple(players),
         priced=tuple(float(draw(st.sampled_from([-1, 1, 2]))) for _ in range(followers)),

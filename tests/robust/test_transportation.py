@@ -21,6 +21,7 @@ from scipy.optimize import LinearConstraint, linprog, milp
 from bilevel.ccg import CCG, solve_robust
 from bilevel.game import Recourse, Uncertain
 from bilevel.generation import RobustAnswer
+from bilevel.iterations import Iteration
 from bilevel.read import Game, read
 from bilevel.uncertainty import Polyhedron
 
@@ -159,8 +160,9 @@ def test_the_false_optimum_of_the_nominal_scenario_is_answered_by_a_violation():
 
 
 def test_bounds_are_monotone_and_every_round_is_reported():
-    seen = []
-    answer = solve_robust(read(transportation()), CCG(start="none"), progress=seen.append)
+    reports: list[object] = []
+    answer = solve_robust(read(transportation()), CCG(start="none"), progress=reports.append)
+    seen = [report for report in reports if isinstance(report, Iteration)]
     assert seen == list(answer.iterations)
     assert all(np.diff([round_.lower for round_ in seen]) >= 0)
     upper = [round_.upper for round_ in seen if np.isfinite(round_.upper)]

@@ -1,0 +1,217 @@
+"""The relaxation of a game in which the followers respond at will, with a column for what each one's objective is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from reformulations.products import BinaryProducts
+from reformulations.programs import (
+    LEADER,
+    MPEC,
+    BilevelProgram,
+    Booleans,
+    Columns,
+    Complementarity,
+    Integers,
+    Matrix,
+    MixedIntegerProgram,
+    MultiplierColumns,
+    Names,
+    Product,
+    Role,
+    Rows,
+    Stationarity,
+    widened,
+)
+from reformulations.refusal import NotApplicable
+
+
+@dataclass(frozen=True, slots=True)
+class HighPoint:
+    """A game without its followers' optimality: everybody's rows, the leader's objective, minimised.
+
+    Attributes
+    ----------
+    game
+        The game, ``n`` columns.
+    program
+        Its columns first, then one for each follower's objective, then those that write products. Linear.
+    followers
+        The players ``(k,)`` that are followers.
+    value
+        The columns ``(k,)`` of ``program`` that hold what each follower minimises, without the terms that it does
+        not decide.
+    decided
+        Mask ``(m,)`` of the followers' rows with columns of that follower; the others restrict the leader alone.
+    linking
+        Mask ``(n,)`` of the leader's columns in such rows, or in products with a follower's columns in its objective.
+    """
+
+    game: BilevelProgram
+    program: MixedIntegerProgram
+    followers: Integers
+    value: Integers
+    decided: Booleans
+    linking: Booleans
+
+
+def high_point(game: BilevelProgram) -> HighPoint:
+    """Return the high-point relaxation of ``game``: its optimum is nowhere above the game's.
+
+    ::
+
+        min F(x, y)   s.t.   everybody's rows and bounds,   v_p = s_p f_p(x, y_p)   for each follower p
+
+    Products with a binary or bounded integer factor are written exactly by linear rows.
+
+    Raises
+    ------
+    NotApplicable
+        When followers use each other's columns, when an objective or row multiplies two columns of one follower, when
+        a column stands for a multiplier, or when a product has no integer factor.
+    """
+    followers = np.flatnonzero(game.roles == Role.FOLLOWER)
+    _refuse(game)
+    n, k = len(game.columns), len(followers)
+    decided = _decided(game)
+    own, products = _own_objectives(game, followers)
+    linking = _linking(game, decided, products)
+    sense = float(game.objectives.sense[LEADER])
+    goals = game.objectives.products.take(game.objectives.products.index == LEADER)
+    definition = Rows(
+        sparse.csr_array(sparse.hstack([-own, sparse.eye_array(k)], format="csr")),
+        np.zeros(k),
+        np.zeros(k),
+        Names(k, lambda i: f"objective of {game.players[int(followers[i])]}"),
+        Product(products.index, products.left, products.right, -products.value),
+    )
+    free = np.full(k, np.inf)
+    columns = game.columns.append(Columns(-free, free, np.zeros(k, bool), definition.names))
+    mpec = MPEC(
+        columns,
+        game.rows.append(definition),
+        np.concatenate([sense * game.objectives.linear[[LEADER]].toarray().ravel(), np.zeros(k)]),
+        float(sense * game.objectives.constant[LEADER]),
+        Product(goals.index, goals.left, goals.right, sense * goals.value),
+        _without_pairs(n + k),
+        Stationarity(np.empty(0, np.int64), np.empty(0, np.int64)),
+        MultiplierColumns(np.empty(0, np.int64), sparse.csr_array((0, n + k))),
+    )
+    linear = BinaryProducts().apply(mpec).program
+    _refuse_products(game, linear)
+    program = MixedIntegerProgram(linear.columns, linear.rows, linear.cost, linear.constant)
+    return HighPoint(game, program, followers, n + np.arange(k), decided, linking)
+
+
+def _without_pairs(width: int) -> Complementarity:
+    none = np.empty(0, np.int64)
+    return Complementarity(
+        sparse.csr_array((0, width)), np.empty(0), none, none, np.empty(0, bool), none, none, Names.of(())
+    )
+
+
+def _decided(game: BilevelProgram) -> Booleans:
+    matrix, terms = game.rows.matrix, game.rows.products
+    row = np.repeat(np.arange(len(game.rows)), np.diff(matrix.indptr))
+    own = (game.row_owner[row] == game.column_owner[matrix.indices]) & (matrix.data != 0)
+    found = np.zeros(len(game.rows), bool)
+    found[row[own]] = True
+    for side in (terms.left, terms.right):
+        found[terms.index[game.column_owner[side] == game.row_owner[terms.index]]] = True
+    return np.asarray(found & game.follower_rows)
+
+
+def _own_objectives(game: BilevelProgram, followers: Integers) -> tuple[Matrix, Product]:
+    """Return what the followers minimise: linear terms ``(k, n)`` and products, index 0..k-1, all with own columns."""
+    objectives, owner = game.objectives, game.column_owner
+    entries = sparse.coo_array(objectives.linear[followers])
+    mine = owner[entries.col] == followers[entries.row]
+    sense = objectives.sense[followers]
+    kept = (entries.data[mine] * sense[entries.row[mine]], (entries.row[mine], entries.col[mine]))
+    linear = sparse.csr_array(sparse.coo_array(kept, shape=(len(followers), len(game.columns))).tocsr())
+    terms = objectives.products
+    position = np.full(len(game.players), -1, np.int64)
+    position[followers] = np.arange(len(followers))
+    own = (owner[terms.left] == terms.index) | (owner[terms.right] == terms.index)
+    terms = terms.take(own & (position[terms.index] >= 0))
+    place = position[terms.index]
+    return linear, Product(place, terms.left, terms.right, sense[place] * terms.value)
+
+
+def _linking(game: BilevelProgram, decided: Booleans, products: Product) -> Booleans:
+    found = np.zeros(len(game.columns), bool)
+    found[sparse.csr_array(game.rows.matrix[np.flatnonzero(decided)]).indices] = True
+    terms = game.rows.products.take(decided[game.rows.products.index])
+    for side in (terms.left, terms.right, products.left, products.right):
+        found[side] = True
+    return np.asarray(found & (game.column_owner == LEADER))
+
+
+def _refuse(game: BilevelProgram) -> None:
+    names, owner = game.columns.names, game.column_owner
+    for player in np.flatnonzero((game.roles != Role.LEADER) & (game.roles != Role.FOLLOWER))[:1]:
+        raise NotApplicable(game.players[int(player)], "only a leader and followers are treated by ValueFunction()")
+    for column in game.multipliers.column[:1]:
+        raise NotApplicable(
+            names[int(column)], "it stands for a multiplier, which responses of a follower do not have; use bl.KKT()"
+        )
+    for terms, of in ((game.objectives.products, None), (game.rows.products, game.row_owner)):
+        player = terms.index if of is None else of[terms.index]
+        left, right = owner[terms.left] == player, owner[terms.right] == player
+        for t in np.flatnonzero(left & right & (player != LEADER))[:1]:
+            where = game.players[int(player[t])] if of is None else game.rows.names[int(terms.index[t])]
+            raise NotApplicable(
+                where,
+                f"the product {names[int(terms.left[t])]}*{names[int(terms.right[t])]} of a follower's own variables "
+                "is not linear; ValueFunction() takes linear followers",
+            )
+    _refuse_interaction(game)
+
+
+def _refuse_interaction(game: BilevelProgram) -> None:
+    """Refuse followers whose rows or incentives hold columns of other followers."""
+    owner, terms, priced = game.column_owner, game.rows.products, game.objectives.products
+    entries = game.rows.matrix.tocoo()
+    decided = _decided(game)
+    incentive = (owner[priced.left] == priced.index) | (owner[priced.right] == priced.index)
+    uses = [
+        (game.row_owner[entries.row], entries.col, decided[entries.row] & (entries.data != 0)),
+        (game.row_owner[terms.index], terms.left, decided[terms.index]),
+        (game.row_owner[terms.index], terms.right, decided[terms.index]),
+        (priced.index, priced.left, incentive),
+        (priced.index, priced.right, incentive),
+    ]
+    for player, column, counts in uses:
+        other = counts & (player != LEADER) & (owner[column] != LEADER) & (owner[column] != player)
+        for t in np.flatnonzero(other)[:1]:
+            raise NotApplicable(
+                game.players[int(player[t])],
+                f"it depends on {game.columns.names[int(column[t])]} of another follower; with integer variables an "
+                "equilibrium of followers is not one of its members' value functions",
+            )
+
+
+def _refuse_products(game: BilevelProgram, mpec: MPEC) -> None:
+    names = mpec.columns.names
+    for terms, where in ((mpec.rows.products, mpec.rows.names), (mpec.products, None)):
+        for t in range(min(len(terms), 1)):
+            pair = f"{names[int(terms.left[t])]}*{names[int(terms.right[t])]}"
+            place = f"the objective of {game.players[LEADER]}" if where is None else where[int(terms.index[t])]
+            raise NotApplicable(
+                place,
+                f"the product {pair} has no binary or bounded integer factor, so it is not linear; ValueFunction() "
+                "takes linear games",
+            )
+
+
+def tightened(relaxation: HighPoint, columns: Columns) -> HighPoint:
+    """Return the relaxation with other bounds of its columns, valid ones."""
+    return replace(relaxation, program=replace(relaxation.program, columns=columns))
+
+
+def widened_to(matrix: Matrix, width: int) -> Matrix:
+    """Return ``matrix`` with zero columns appended up to ``width``."""
+    return widened(matrix, width)
