@@ -6,6 +6,7 @@ from bilevel import uncertainty
 from bilevel.ccg import CCG
 from bilevel.compile import Compiled
 from bilevel.compile import compile_game as compile  # noqa: A004 - bl.compile is the public name
+from bilevel.diagnose import diagnose
 from bilevel.errors import (
     BilevelError,
     InfeasibleFollower,
@@ -41,6 +42,7 @@ __all__ = [
     "UnboundedFollower",
     "Uncertain",
     "compile",
+    "diagnose",
     "solve",
     "uncertainty",
 ]

@@ -7,7 +7,11 @@ From a leader's decision, alternate two linear programs until the leader gains n
              multiplier; a positive slack keeps its multiplier at zero
 
 Each step holds the point of the step before, so the objective never gets worse, and every point is complementary. The
-result is a start for branch and bound, not a proof of anything. Restarts perturb the best decision found.
+result is a start for branch and bound, not a proof of anything.
+
+Restarts perturb the best decision found, and open ties that are none yet: in the first answer, pairs with a small
+multiplier may take either side, and the leader may move a little. Decisions of price games lie where many responses
+tie, which exact answers to a perturbed decision do not see.
 """
 
 from __future__ import annotations
@@ -48,6 +52,12 @@ STEPS = np.array([0.02, 0.05, 0.1])
 MOVED = 0.4
 """Share of the columns that a perturbation moves."""
 
+ROOMS = np.array([0.003, 0.01, 0.03, 0.1, 0.3])
+"""What counts as a tie in a restart's first answer: multipliers up to this share of the largest."""
+
+SHIFTS = np.array([0.0, 0.05, 0.1])
+"""How far the leader may move along with that answer, relative to the range of the column."""
+
 _TURNS = 50
 _TANGENT_ROUNDS = 30
 
@@ -87,8 +97,8 @@ def alternating_start(
     best = _better(best, search.climb(search.near(search.middle(relaxed))))
     random = np.random.default_rng(seed)
     while len(lower_level.linking) and time.perf_counter() - began < seconds:
-        centre = relaxed if best is None else best.point
-        best = _better(best, search.climb(search.near(search.perturbed(centre, random))))
+        centre = search.near(search.perturbed(relaxed if best is None else best.point, random))
+        best = _better(best, search.climb(search.loosened(centre, random)))
     return None if best is None else best.point
 
 
@@ -192,11 +202,16 @@ class _Search:
     def perturbed(self, point: Floats, random: np.random.Generator) -> Floats:
         """Return ``point`` with some of the leader's decisions moved at random."""
         at, x = point.copy(), self._lower_level.linking
-        low, high = self._mpec.columns.lower[x], self._mpec.columns.upper[x]
-        reach = np.where(np.isfinite(high - low), high - low, 1 + np.abs(point[x]))
-        step = random.choice(STEPS) * reach * random.standard_normal(len(x)) * (random.random(len(x)) < MOVED)
-        at[x] = np.clip(point[x] + step, low, high)
+        step = random.choice(STEPS) * self._reach(point) * random.standard_normal(len(x))
+        moved = point[x] + np.where(random.random(len(x)) < MOVED, step, 0.0)
+        at[x] = np.clip(moved, self._mpec.columns.lower[x], self._mpec.columns.upper[x])
         return at
+
+    def _reach(self, point: Floats) -> Floats:
+        x = self._lower_level.linking
+        low, high = self._mpec.columns.lower[x], self._mpec.columns.upper[x]
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isfinite(high - low), high - low, 1 + np.abs(point[x]))
 
     def near(self, point: Floats) -> Floats | None:
         """Return a point of the relaxation whose leader's decision is nearest to that of ``point``."""
@@ -220,6 +235,23 @@ class _Search:
                 return best
             best = _Found(point, value)
         return best
+
+    def loosened(self, point: Floats | None, random: np.random.Generator) -> Floats | None:
+        """Return a complementary point near ``point`` after an answer with near ties opened; else ``point``."""
+        multipliers = None if point is None else self._lower_level.multipliers(point)
+        if point is None or multipliers is None:
+            return point
+        pairs, x = self._mpec.complementarity, self._lower_level.linking
+        room = random.choice(ROOMS) * np.max(multipliers[~pairs.equality], initial=0.0)
+        program = at_pattern(self._mpec, ~pairs.equality & (multipliers > room), point[self._mpec.columns.integer])
+        columns = self._mpec.columns
+        lower, upper = program.columns.lower.copy(), program.columns.upper.copy()
+        upper[pairs.multiplier] = columns.upper[pairs.multiplier]
+        shift = random.choice(SHIFTS) * self._reach(point)
+        lower[x], upper[x] = np.maximum(lower[x], point[x] - shift), np.minimum(upper[x], point[x] + shift)
+        answered = self._minimised(lower, upper, program.rows.upper)
+        decided = None if answered is None else self._decided(answered)
+        return point if decided is None else decided
 
     def _answered(self, point: Floats) -> Floats | None:
         multipliers = self._lower_level.multipliers(point)

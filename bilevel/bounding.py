@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +15,7 @@ from reformulations.bases import MOST_ROWS, basis_bounds, independent_directions
 from reformulations.big_m import LARGEST_M
 from reformulations.bounds import BASIS, INTERVAL, RELAXATION, USER, Bounds, Source, padded
 from reformulations.interval import activity_range, propagate
-from reformulations.neighbourhoods import Neighbourhood, Neighbourhoods
+from reformulations.neighbourhoods import Neighbourhood, Neighbourhoods, entries_by_player
 from reformulations.programs import MPEC, Booleans, Columns, Floats, Integers, MixedIntegerProgram, Rows
 from reformulations.relaxation import Relaxation, relaxation
 from reformulations.slater import slater_program, slater_row
@@ -63,21 +65,21 @@ def derive_bounds(mpec: MPEC, given: Given | None = None, threads: int | None = 
     bounded stays infinite.
     """
     options = HighsOptions(threads=threads)
-    index = Neighbourhoods.of(mpec)
+    index = cache(lambda: Neighbourhoods.of(mpec))
     box = propagate(mpec.rows, mpec.columns.lower, mpec.columns.upper)
     box = _finite_boxes(mpec, index, box, options)
     known = _from_intervals(mpec, Bounds.unknown(mpec), box)
     free = np.full(len(mpec.complementarity), np.inf)
     least, most = given if given is not None else (-free, free)
-    entries, found = index.entries(), []
+    entries, found = entries_by_player(mpec), []
     for position, mine in enumerate(entries):
         local = known.take(mine)
         if len(mine) <= MOST_ROWS:
-            local = _from_bases(index.part(position), local, box)
+            local = _from_bases(index().part(position), local, box)
         local = local.tightened(least[mine], most[mine], USER, Source.GIVEN)
         wanted = _wanted(mpec, mine, local, np.isinf(most[mine]))
         if wanted is not None:
-            improved = _from_relaxation(index.part(position), local, box, wanted, options)
+            improved = _from_relaxation(index().part(position), local, box, wanted, options)
             if improved is None:
                 return Derived(mpec, known, infeasible=True)
             local = improved
@@ -118,7 +120,7 @@ def _from_bases(part: Neighbourhood, bounds: Bounds, box: Box) -> Bounds:
     return bounds if found is None else bounds.tightened(-padded(-found[0]), padded(found[1]), BASIS)
 
 
-def _finite_boxes(mpec: MPEC, index: Neighbourhoods, box: Box, options: HighsOptions) -> Box:
+def _finite_boxes(mpec: MPEC, index: Callable[[], Neighbourhoods], box: Box, options: HighsOptions) -> Box:
     """Bound by linear programs the columns that followers' rows and gradients use and nothing bounds yet.
 
     With many of them the programs are those of each follower's part instead of the whole MPEC.
@@ -136,8 +138,8 @@ def _finite_boxes(mpec: MPEC, index: Neighbourhoods, box: Box, options: HighsOpt
     if count * len(mpec.columns) <= LARGEST_EFFORT:
         _close(mpec, np.flatnonzero(open_ended), lower, upper, options)
     else:
-        for position in range(len(index.players)):
-            part = index.part(position)
+        for position in range(len(index().entries)):
+            part = index().part(position)
             low, high = lower[part.columns], upper[part.columns]
             _close(part.program, np.flatnonzero(open_ended[part.columns]), low, high, options)
             lower[part.columns], upper[part.columns] = low, high

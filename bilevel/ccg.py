@@ -22,8 +22,8 @@ from bilevel.generation import RobustAnswer, Setting, Start, State, generate
 from bilevel.iterations import Iteration
 from bilevel.nature import nature_set
 from bilevel.optimise import Limits
-from bilevel.outcome import MipProgress
 from bilevel.oracles import OracleName, oracle_for
+from bilevel.outcome import MipProgress
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
 from reformulations import refusal

@@ -19,8 +19,8 @@ from bilevel.read import read
 from reformulations import refusal
 from reformulations.canonical import Canonical
 from reformulations.elastic import side_name, with_leader_cost
-from reformulations.follower_products import FollowerProducts
 from reformulations.envelopes import linear_relaxation
+from reformulations.follower_products import FollowerProducts
 from reformulations.kkt import KKT
 from reformulations.programs import LEADER, MPEC, BilevelProgram, Floats, Role
 

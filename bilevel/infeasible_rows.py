@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from bilevel.conflicts import Conflict, conflict
+from bilevel.conflicts import SECONDS, Conflict, conflict
 from bilevel.diagnosis import Finding, Group
 from bilevel.highs import HighsOptions, PersistentHighs
 from reformulations.elastic import side_name, side_owner
@@ -21,7 +21,7 @@ def row_findings(program: BilevelProgram, threads: int | None = None) -> tuple[F
     of the others; only where there is none are the rows of all players examined together.
     """
     relaxed = linear_relaxation(program.columns, program.rows)
-    if PersistentHighs(relaxed, HighsOptions(threads=threads)).solve().status != "infeasible":
+    if PersistentHighs(relaxed, HighsOptions(threads=threads, time_limit=SECONDS)).solve().status != "infeasible":
         return ()
     followers = np.flatnonzero(program.roles == Role.FOLLOWER).tolist()
     own = [found for player in followers if (found := _follower_finding(program, player, threads)) is not None]
@@ -111,7 +111,7 @@ def _finding(
     names = tuple(side_name(program, position) for position in found.positions.tolist())
     if found.integral:
         integers = _integers_in(program, found.positions)
-        group, sentence = "integrality", f"{sentence}, with {', '.join(integers)} integer"
+        group, sentence = "integrality", f"{sentence}, with {', '.join(integers)} integer and within bounds"
     if not found.irreducible:
         sentence += " (time ran out before the smallest such set was found)"
     return Finding(group, player or owners_of(program, found.positions), names, sentence)

@@ -31,6 +31,15 @@ Decisions = NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """The branching that made a node: the ``side`` of a ``candidate``, and the ``amount`` it was to move."""
+
+    candidate: int
+    side: int
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A part of the search space: ``decisions`` ``(p,)`` of the pairs, bounds ``(q,)`` of the integer columns.
 
@@ -42,7 +51,7 @@ class Node:
     decisions: Decisions
     lower: Floats
     upper: Floats
-    trail: tuple[int, int, float] | None = None
+    step: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +88,41 @@ class NodeProgram:
         self._bounded = np.where(single, self._pairs.slack.indices[entry], -1)
         self._at = np.where(single, self._pairs.slack.data[entry] * self._pairs.offset, 0.0)
         self._excluded = excluded_opposites(image.mpec)
-        self._forced = forced(image.mpec, image.bounds)
-        self.solved = 0
+        self.always_active, self._never_active = forced(image.mpec, image.bounds)
 
     def root(self) -> Node:
         """Return the node of the whole game: pairs are decided where their bounds say so."""
-        slack_zero, multiplier_zero = self._forced
         decisions = np.zeros(len(self._pairs), np.int8)
-        decisions[self._pairs.equality | slack_zero] = SLACK_ZERO
-        decisions[multiplier_zero] = MULTIPLIER_ZERO
+        decisions[self._pairs.equality | self.always_active] = SLACK_ZERO
+        decisions[self._never_active] = MULTIPLIER_ZERO
         return Node(-np.inf, 0, decisions, self._base[0][self.integers], self._base[1][self.integers])
 
-    def decided(self, node: Node, pair: int, decision: int) -> Node:
-        """Return the node with one more pair decided, and the opposite side where that follows."""
+    def child(self, node: Node, candidate: int, side: int, value: float) -> Node:
+        """Return one of the two parts into which a candidate splits a node.
+
+        Candidates below ``p`` are pairs: side 0 has the slack at zero (and the multiplier of the opposite
+        bound with it), side 1 the multiplier. The others are integer columns at ``value``: rounded down
+        and less, or more.
+        """
+        p = len(self._pairs)
+        if candidate >= p:
+            lower, upper = node.lower.copy(), node.upper.copy()
+            if side == 0:
+                upper[candidate - p] = np.floor(value)
+            else:
+                lower[candidate - p] = np.floor(value) + 1
+            return replace(node, lower=lower, upper=upper, depth=node.depth + 1, step=None)
         decisions = node.decisions.copy()
-        decisions[pair] = decision
-        other = int(self._excluded[pair])
-        if decision == SLACK_ZERO and other >= 0:
+        decisions[candidate] = MULTIPLIER_ZERO if side else SLACK_ZERO
+        other = int(self._excluded[candidate])
+        if side == 0 and other >= 0:
             decisions[other] = MULTIPLIER_ZERO
-        return replace(node, decisions=decisions, depth=node.depth + 1)
+        return replace(node, decisions=decisions, depth=node.depth + 1, step=None)
 
     def solve(self, node: Node) -> Relaxed:
         """Solve the linear program of a node; its infeasibility is believed only with a proof or a second answer."""
         if not self._move(node):
             return Relaxed("infeasible", np.inf)
-        self.solved += 1
         outcome = self._solver.attempt(self._options.time_limit, presolve=False)
         if outcome is not None and outcome.status == "infeasible" and not self._is_proved():
             outcome = None

@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from bilevel.errors import BilevelError, SolverFailure
+from bilevel.errors import BilevelError
+from bilevel.faces import joint_face
 from bilevel.highs import PersistentHighs
 from bilevel.outcome import HighsOptions, Outcome
 from bilevel.respond import Answered
 from reformulations.convexity import is_convex
+from reformulations.determined import Determined, determined_columns
 from reformulations.optimality import row_scales
-from reformulations.programs import LEADER, Columns, Floats, Integers, Matrix, MixedIntegerProgram, Names, Product, Rows
-from reformulations.responses import HeldGame, OwnTerms, linearised, optimal_face, own_terms, reached
-
-ROOM = 1e-7
-"""Multipliers below this count as zero when the optimal face is drawn, as in HiGHS' dual feasibility."""
+from reformulations.programs import LEADER, Columns, Floats, Integers, MixedIntegerProgram, Product, Rows
+from reformulations.responses import HeldGame, OwnTerms, linearised, own_terms, reached
 
 _MOST_RANGES = 200
 _MOST_NAMES = 5
@@ -31,9 +30,11 @@ class TieGap:
     """The leader's objective over the followers' optimal responses at its decision, in the leader's sense.
 
     Everything but the followers' columns is held: the leader's decision, nature, and the columns that
-    stand for multipliers. ``optimistic`` is over the responses that fit the leader's rows, ``pessimistic``
-    over all; ``violated`` names leader rows that the worst response breaks. A value is None where it
-    could not be proved, and ``reason`` says why.
+    stand for multipliers. Leader columns that its equality rows compute from the responses
+    (:func:`reformulations.determined.determined_columns`) are no decision and are computed anew for each.
+    ``optimistic`` is over the responses that fit the leader's rows, ``pessimistic`` over all; ``violated`` names
+    leader rows and bounds of computed columns that the worst response breaks. A value is None where it could not be
+    proved, and ``reason`` says why.
     """
 
     optimistic: float | None
@@ -67,14 +68,14 @@ def tie_gap(held: HeldGame, answers: Sequence[Answered], threads: int | None = N
         return TieGap(None, None, "not every follower has an optimum")
     if any(answer.outcome is not None and answer.outcome.point is None for answer in answers):
         return TieGap(None, None, "a quadratic follower could only be bounded")
-    goal = _Goal.of(held)
-    columns, rows, chosen = _joint_face(held, answers)
+    followed = _Followed.of(held)
+    goal = _Goal.of(followed)
     options = HighsOptions(threads=threads, time_limit=_SECONDS)
     try:
+        columns, rows, chosen = _with_computed(followed, *joint_face(held, answers))
         face = _Face(columns, rows, chosen, held.point[chosen], options)
         worst, reason = face.extreme(goal.terms, -goal.sense)
-        upper = _leader_rows(held, chosen)
-        fitting = replace(face, rows=rows.append(upper)) if upper is not None else None
+        fitting = _fitting(face, followed)
         best, why = (
             fitting.extreme(goal.terms, goal.sense) if fitting is not None else (None, "a leader's row is quadratic")
         )
@@ -84,29 +85,49 @@ def tie_gap(held: HeldGame, answers: Sequence[Answered], threads: int | None = N
         _value(best, goal.sense),
         _value(worst, -goal.sense),
         "; ".join(dict.fromkeys(text for text in (why, reason) if text)),
-        _violated(held, chosen, worst),
+        _violated(followed, chosen, worst),
         uses_multipliers,
     )
 
 
 @dataclass(frozen=True, slots=True)
+class _Followed:
+    """What moves with the responses: ``owner`` ``(n,)`` is 1 for followers' and computed columns, else 0."""
+
+    held: HeldGame
+    computed: Determined
+    owner: Integers
+
+    @classmethod
+    def of(cls, held: HeldGame) -> _Followed:
+        computed = determined_columns(held.game)
+        owner = held.game.follower_columns.astype(np.int64)
+        owner[computed.column] = 1
+        return cls(held, computed, owner)
+
+    def rows(self) -> OwnTerms:
+        """Return all rows as functions of what moves."""
+        rows = self.held.game.rows
+        return own_terms(rows.matrix, rows.products, np.ones(len(rows), np.int64), self.owner, self.held.point)
+
+
+@dataclass(frozen=True, slots=True)
 class _Goal:
-    """The leader's objective as a function of the followers' columns."""
+    """The leader's objective as a function of what moves with the responses."""
 
     terms: OwnTerms
     sense: float
 
     @classmethod
-    def of(cls, held: HeldGame) -> _Goal:
-        game = held.game
-        objectives = game.objectives
+    def of(cls, followed: _Followed) -> _Goal:
+        objectives = followed.held.game.objectives
         mine = objectives.products.index == LEADER
         terms = own_terms(
             objectives.linear[[LEADER]],
             objectives.products.take(mine),
             np.ones(1, np.int64),
-            game.follower_columns.astype(np.int64),
-            held.point,
+            followed.owner,
+            followed.held.point,
         )
         constant = terms.offset + objectives.constant[[LEADER]]
         return cls(replace(terms, offset=constant), float(objectives.sense[LEADER]))
@@ -182,73 +203,54 @@ def _value(outcome: Outcome | None, sense: float) -> float | None:
     return None if outcome.objective is None else sense * outcome.objective
 
 
-def _joint_face(held: HeldGame, answers: Sequence[Answered]) -> tuple[Columns, Rows, Integers]:
-    """Stack the optimal faces of all answers: bounds, rows and the game's columns they are about."""
-    faces = [_face_of(held, answer) for answer in answers]
-    chosen = np.concatenate([columns for _, _, columns in faces])
-    parts = [rows for _, rows, _ in faces]
-    columns = Columns(
-        np.concatenate([part.lower for part, _, _ in faces]),
-        np.concatenate([part.upper for part, _, _ in faces]),
-        np.concatenate([part.integer for part, _, _ in faces]),
-        held.game.columns.names.take(chosen),
+def _with_computed(
+    followed: _Followed, columns: Columns, rows: Rows, chosen: Integers
+) -> tuple[Columns, Rows, Integers]:
+    """Append the computed columns, free, and the rows that say what they are."""
+    computed, held = followed.computed, followed.held
+    if not len(computed):
+        return columns, rows, chosen
+    count = len(computed)
+    free, names = np.full(count, np.inf), held.game.columns.names.take(computed.column)
+    chosen = np.concatenate([chosen, computed.column])
+    terms = followed.rows()
+    return (
+        columns.append(Columns(-free, free, np.zeros(count, bool), names)),
+        rows.append(_taken(held, terms, computed.row, chosen)),
+        chosen,
     )
-    rows = Rows(
-        sparse.csr_array(sparse.block_diag([part.matrix for part in parts], format="csr")),
-        np.concatenate([part.lower for part in parts]),
-        np.concatenate([part.upper for part in parts]),
-        Names.of([name for part in parts for name in part.names]),
-    )
-    return columns, rows, chosen
 
 
-def _face_of(held: HeldGame, answer: Answered) -> tuple[Columns, Rows, Integers]:
-    responses, outcome = answer.responses, answer.outcome
-    if responses is None or outcome is None or outcome.point is None:
-        raise SolverFailure("a follower has no optimum")
-    program, optimum = responses.program, outcome.point
-    if outcome.row_duals is None or outcome.column_duals is None:
-        return (*_level_set(program, outcome), responses.columns)
-    here, best = held.point[responses.columns], program.objective(optimum)
-    near = program.objective(here) - best <= _NEAR * (1 + abs(best))
-    at = here if near else optimum
-    # HiGHS solves quadratic programs with 1e-7 added to the curvature, which its multipliers show
-    noise = 10 * ROOM * (1 + np.abs(at).max(initial=0.0)) if len(program.products) else ROOM
-    return (*optimal_face(program, at, outcome.row_duals, outcome.column_duals, noise), responses.columns)
-
-
-def _level_set(program: MixedIntegerProgram, outcome: Outcome) -> tuple[Columns, Rows]:
-    level = outcome.bound - program.constant
-    row: Matrix = sparse.csr_array(program.cost[np.newaxis, :])
-    value = Rows(row, np.array([-np.inf]), np.array([level + ROOM * (1 + abs(outcome.bound))]), Names.of(["value"]))
-    return program.columns, program.rows.append(value)
-
-
-def _leader_terms(held: HeldGame) -> OwnTerms:
-    """Return the rows that are not followers' as functions of the followers' columns."""
-    game = held.game
-    follower = game.follower_columns.astype(np.int64)
-    return own_terms(game.rows.matrix, game.rows.products, np.ones(len(game.rows), np.int64), follower, held.point)
-
-
-def _leader_rows(held: HeldGame, chosen: Integers) -> Rows | None:
-    """Return the rows above over ``chosen``; None if one is quadratic in the followers' columns."""
-    game, terms = held.game, _leader_terms(held)
+def _fitting(face: _Face, followed: _Followed) -> _Face | None:
+    """Return the responses that fit the rows that are not followers'; None if one is quadratic in what moves."""
+    held, terms = followed.held, followed.rows()
+    game, columns = held.game, face.columns
     upper = ~game.follower_rows & (np.diff(terms.linear.indptr) > 0)
     if len(terms.products) and (~game.follower_rows)[terms.products.index].any():
         return None
-    index = np.flatnonzero(upper)
+    upper[followed.computed.row] = False
+    lower, most = columns.lower.copy(), columns.upper.copy()
+    first = len(columns) - len(followed.computed)
+    lower[first:], most[first:] = held.lower[followed.computed.column], held.upper[followed.computed.column]
+    within = Columns(lower, most, columns.integer, columns.names)
+    fitting = _taken(held, terms, np.flatnonzero(upper), face.chosen)
+    return replace(face, columns=within, rows=face.rows.append(fitting))
+
+
+def _taken(held: HeldGame, terms: OwnTerms, index: Integers, chosen: Integers) -> Rows:
+    """Return the rows ``index`` over the columns ``chosen``."""
     return Rows(
         sparse.csr_array(terms.linear[index][:, chosen]),
         (held.row_lower - terms.offset)[index],
         (held.row_upper - terms.offset)[index],
-        game.rows.names.take(index),
+        held.game.rows.names.take(index),
     )
 
 
-def _violated(held: HeldGame, chosen: Integers, worst: Outcome | None) -> tuple[str, ...]:
+def _violated(followed: _Followed, chosen: Integers, worst: Outcome | None) -> tuple[str, ...]:
     if worst is None or worst.point is None:
         return ()
+    held = followed.held
     game, point = held.game, held.point.copy()
     point[chosen] = worst.point
     activity = game.rows.activity(point)
@@ -256,4 +258,12 @@ def _violated(held: HeldGame, chosen: Integers, worst: Outcome | None) -> tuple[
     broken = (activity < reached(held.row_lower, activity, room, -1.0)) | (
         activity > reached(held.row_upper, activity, room, 1.0)
     )
-    return tuple(game.rows.names[int(i)] for i in np.flatnonzero(broken & ~game.follower_rows)[:_MOST_NAMES])
+    rows = [game.rows.names[int(i)] for i in np.flatnonzero(broken & ~game.follower_rows)[:_MOST_NAMES]]
+    near = _NEAR * (1 + np.abs(point))
+    bounds = [
+        f"{side} bound of {game.columns.names[int(column)]}"
+        for column in followed.computed.column
+        for side, beyond in (("lower", held.lower - point > near), ("upper", point - held.upper > near))
+        if beyond[column]
+    ]
+    return (*rows, *bounds)[:_MOST_NAMES]

@@ -44,16 +44,14 @@ class Neighbourhoods:
     these by rows. Its points with the other columns left out include those of the MPEC, so what
     is proved on it holds for the MPEC.
 
-    ``order`` ``(p,)`` lists the complementarity entries player by player from ``start``; ``by_column``
+    ``entries`` holds the complementarity entries of each player, in the order of players; ``by_column``
     is the MPEC's matrix by columns; ``foreign`` masks followers' columns and multipliers, ``usable``
     the linear rows; ``group`` numbers the leader's columns that rows of the leader alone link, and
     ``members`` lists columns and rows group by group.
     """
 
     mpec: MPEC
-    players: Integers
-    order: Integers
-    start: Integers
+    entries: list[Integers]
     by_column: sparse.csc_array
     condition: Integers
     foreign: Booleans
@@ -67,8 +65,6 @@ class Neighbourhoods:
     def of(cls, mpec: MPEC) -> Neighbourhoods:
         """Index an MPEC once for all its followers."""
         pairs, n, m = mpec.complementarity, len(mpec.columns), len(mpec.rows)
-        order = np.argsort(pairs.owner, kind="stable")
-        players, start = np.unique(pairs.owner[order], return_index=True)
         foreign, usable = np.zeros(n, bool), np.ones(m, bool)
         foreign[mpec.stationarity.column] = True
         foreign[pairs.multiplier] = True
@@ -78,9 +74,7 @@ class Neighbourhoods:
         group, group_of_row = _groups(mpec.rows.matrix, foreign, usable)
         return cls(
             mpec=mpec,
-            players=players,
-            order=order,
-            start=np.append(start, len(order)),
+            entries=entries_by_player(mpec),
             by_column=sparse.csc_array(mpec.rows.matrix),
             condition=condition,
             foreign=foreign,
@@ -91,14 +85,10 @@ class Neighbourhoods:
             aliases=sparse.csc_array(mpec.aliases.matrix),
         )
 
-    def entries(self) -> list[Integers]:
-        """Return the complementarity entries of each player, sorted."""
-        return np.split(self.order, self.start[1:-1]) if len(self.players) else []
-
     def part(self, position: int) -> Neighbourhood:
-        """Return the part of player ``players[position]``."""
+        """Return the part of the player of ``entries[position]``."""
         pairs, matrix = self.mpec.complementarity, self.mpec.rows.matrix
-        entries = self.order[self.start[position] : self.start[position + 1]]
+        entries = self.entries[position]
         multiplier = pairs.multiplier[entries]
         touched = _listed(self.by_column, multiplier)
         conditions = touched[self.condition[touched] >= 0]
@@ -159,6 +149,13 @@ class Neighbourhoods:
                 np.searchsorted(columns, mpec.aliases.column[alias]), _renumbered(mpec.aliases.matrix, alias, columns)
             ),
         )
+
+
+def entries_by_player(mpec: MPEC) -> list[Integers]:
+    """Return the complementarity entries of each player that has any, sorted, in the order of players."""
+    order = np.argsort(mpec.complementarity.owner, kind="stable")
+    _, start = np.unique(mpec.complementarity.owner[order], return_index=True)
+    return np.split(order, start[1:]) if len(order) else []
 
 
 def _groups(matrix: Matrix, foreign: Booleans, usable: Booleans) -> tuple[Integers, Integers]:

@@ -181,6 +181,74 @@ def test_multiplier_columns_are_held_and_it_is_said() -> None:
     assert "held" in str(certificate)
 
 
+def revenue_game(**bounds: tuple[float, float]) -> BilevelProgram:
+    """Return the price game with the leader's revenue as a variable: max r - 0.2 q, r == p q.
+
+    At p = 1 the buyer is indifferent between q = 5, worth 5 - 1 = 4 to the leader, and q = 0, worth 0. The
+    leader's profit is one more variable: w == r - 0.2 q.
+    """
+    return game(
+        players={"leader": ("max", {"w": 1}), "buyer": ("min", {"p*q": 1, "o": 1})},
+        columns={
+            "p": ("leader", 0, 2),
+            "r": ("leader", *bounds.get("r", (-INF, INF))),
+            "w": ("leader", *bounds.get("w", (-INF, INF))),
+            "q": ("buyer", 0, 5),
+            "o": ("buyer", 0, 5),
+        },
+        rows={
+            "profit": ("leader", {"w": 1, "r": -1, "q": 0.2}, 0, 0),
+            "revenue": ("leader", {"r": 1, "p*q": -1}, 0, 0),
+            "need": ("buyer", {"q": 1, "o": 1}, 5, INF),
+        },
+    )
+
+
+def test_revenue_kept_as_a_variable_is_computed_anew_for_each_response() -> None:
+    found = ties(revenue_game(), p=1, q=5, r=5, w=4, need=1)
+    assert (found.optimistic, found.pessimistic) == (pytest.approx(4), pytest.approx(0, abs=1e-9))
+    assert found.violated == ()
+
+
+def test_bound_of_a_computed_column_holds_for_the_best_response_and_is_named_for_the_worst() -> None:
+    """1 <= r <= 3: at best q = 3 with w = 3 - 0.6; at worst q = 0 with r = 0 below its bound."""
+    found = ties(revenue_game(r=(1, 3)), p=1, q=2, o=3, r=2, w=1.6, need=1)
+    assert (found.optimistic, found.pessimistic) == (pytest.approx(2.4), pytest.approx(0, abs=1e-9))
+    assert found.violated == ("lower bound of r",)
+
+
+def test_computed_column_without_ties_has_no_gap() -> None:
+    """At p = 0.9 the buyer takes all from the leader: 4.5 - 1."""
+    found = ties(revenue_game(), p=0.9, q=5, r=4.5, w=3.5, need=0.9, lower_o=0.1)
+    assert (found.optimistic, found.gap) == (pytest.approx(3.5), pytest.approx(0, abs=1e-9))
+
+
+def test_leader_columns_that_a_follower_sees_or_that_no_row_determines_are_held() -> None:
+    """The follower is free to choose 0 <= a <= 2 and sees s; s == a and u + v == a say what the leader wants.
+
+    Leader: min s + u + 2 v at s = a = 1, u = v = 0.5: all of s, u, v are decisions, so that the value stays 2.5.
+    """
+    program = game(
+        players={"leader": ("min", {"s": 1, "u": 1, "v": 2}), "f": ("min", {"s": 1})},
+        columns={"s": ("leader", 0, 2), "u": ("leader", 0, 2), "v": ("leader", 0, 2), "a": ("f", 0, 2)},
+        rows={"meet": ("leader", {"s": 1, "a": -1}, 0, 0), "split": ("leader", {"u": 1, "v": 1, "a": -1}, 0, 0)},
+    )
+    found = ties(program, s=1, u=0.5, v=0.5, a=1)
+    assert (found.optimistic, found.pessimistic) == (pytest.approx(2.5), pytest.approx(2.5))
+
+
+def test_integer_follower_with_a_total() -> None:
+    """Max a + b, a + b <= 2, integer; t == 2 b is worth 0, 2, 4 to the leader who maximises it."""
+    program = game(
+        players={"leader": ("max", {"t": 1}), "f": ("max", {"a": 1, "b": 1})},
+        columns={"t": ("leader", 0, 9), "a": ("f", 0, 2), "b": ("f", 0, 2)},
+        rows={"r": ("f", {"a": 1, "b": 1}, -INF, 2), "twice": ("leader", {"t": 1, "b": -2}, 0, 0)},
+        integer=("a", "b"),
+    )
+    found = ties(program, a=1, b=1, t=2)
+    assert (found.optimistic, found.pessimistic) == (pytest.approx(4), pytest.approx(0, abs=1e-6))
+
+
 @given(st.integers(0, 10_000))
 def test_ties_of_random_linear_followers_equal_enumeration(seed: int) -> None:
     """Min c y over sum y <= 2, 0 <= y <= 1, c in {-1, 0, 1}: the vertices are the 0-1 points, all integral."""

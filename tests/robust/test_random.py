@@ -73,7 +73,7 @@ def instances(draw: st.DrawFn) -> Instance:
 
     # mostly below zero, so that most instances have a plan
     low = np.array([draw(st.integers(-6, 1)) for _ in range(m)], float)
-    width = np.array([draw(st.sampled_from([0.0, 3.0, np.inf])) for _ in range(m)])
+    width = np.array([draw(st.sampled_from([np.inf, 12.0, np.inf, 8.0, 0.0])) for _ in range(m)])
     return Instance(
         sense=draw(st.sampled_from([1.0, -1.0])),
         integers=draw(st.integers(0, n)),
