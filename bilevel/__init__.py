@@ -18,7 +18,7 @@ from bilevel.errors import (
     UnboundedFollower,
 )
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
-from bilevel.methods import KKT, BigM, StrongDuality
+from bilevel.methods import KKT, BigM, Branching, StrongDuality
 from bilevel.solution import Solution
 from bilevel.solve import solve
 
@@ -27,6 +27,7 @@ __all__ = [
     "KKT",
     "BigM",
     "BilevelError",
+    "Branching",
     "Compiled",
     "Follower",
     "InfeasibleFollower",

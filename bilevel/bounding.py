@@ -20,10 +20,10 @@ from reformulations.programs import MPEC, Booleans, Columns, Floats, Integers, M
 from reformulations.relaxation import Relaxation, relaxation
 from reformulations.slater import slater_program, slater_row
 
-MOST_PROGRAMS = 20_000
+MOST_PROGRAMS = 10_000
 """With more lower-level rows than this, linear programs are spent only on what has no bound that can be written."""
 
-LARGEST_EFFORT = 3_000_000
+LARGEST_EFFORT = 300_000
 """Programs times columns up to which boxes come from programs over the whole MPEC."""
 
 Given = tuple[Floats, Floats]
@@ -73,13 +73,14 @@ def derive_bounds(mpec: MPEC, given: Given | None = None, threads: int | None = 
     least, most = given if given is not None else (-free, free)
     entries, found = entries_by_player(mpec), []
     for position, mine in enumerate(entries):
-        local = known.take(mine)
+        local, part = known.take(mine), None
         if len(mine) <= MOST_ROWS:
-            local = _from_bases(index().part(position), local, box)
+            part = index().part(position)
+            local = _from_bases(part, local, box)
         local = local.tightened(least[mine], most[mine], USER, Source.GIVEN)
         wanted = _wanted(mpec, mine, local, np.isinf(most[mine]))
         if wanted is not None:
-            improved = _from_relaxation(index().part(position), local, box, wanted, options)
+            improved = _from_relaxation(part or index().part(position), local, box, wanted, options)
             if improved is None:
                 return Derived(mpec, known, infeasible=True)
             local = improved
@@ -219,6 +220,8 @@ def _slater_row(mpec: MPEC, player: int, box: Box, options: HighsOptions) -> Row
 
     Without such rows a constant Slater point is implied by the strong-duality row of the relaxation.
     """
+    if not mpec.complementarity.equality.any():
+        return None
     search = slater_program(mpec, player, *box)
     if search is None or len(search.followed) == 0:
         return None

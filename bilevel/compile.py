@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyomo.environ as pyo
@@ -11,8 +11,8 @@ from pyomo.core.base.block import BlockData
 from pyomo.core.base.constraint import Constraint, ConstraintData
 from pyomo.core.base.var import Var, VarData
 
-from bilevel.errors import InvalidGame
-from bilevel.methods import KKT, Method
+from bilevel.errors import InvalidGame, NoBound
+from bilevel.methods import KKT, Branching, Method
 from bilevel.pipeline import Image, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.write import to_pyomo, write
@@ -69,17 +69,25 @@ def compile_game(model: BlockData, *, method: Method | str = "auto", threads: in
     InfeasibleGame
         When deriving the bounds shows that the game has no feasible point.
     """
-    return compile_read(read(model), chosen_method(method), threads)
+    return compile_read(read(model), method, threads)
 
 
-def compile_read(game: Game, method: Method, threads: int | None = None) -> Compiled:
-    """Compile a game that has been read."""
-    given = given_bounds(game, method_bounds(method))
-    return Compiled(game, compile_program(game.program, method, given, threads=threads))
+def compile_read(game: Game, method: Method | str, threads: int | None = None) -> Compiled:
+    """Compile a game that has been read; the automatic method branches where a bound that big-M needs is missing."""
+    chosen = chosen_method(method)
+    given = given_bounds(game, method_bounds(chosen))
+    try:
+        return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
+    except NoBound as missing:
+        if not isinstance(method, str):
+            raise
+        image = compile_program(game.program, Branching(), threads=threads)
+        why = f"branching on complementarities, for want of a big-M: {missing.where}: {missing.reason.split(';')[0]}"
+        return Compiled(game, replace(image, notes=(*image.notes, why)))
 
 
 def chosen_method(method: Method | str) -> Method:
-    """Return the method itself; ``"auto"`` is the KKT system with derived big-M."""
+    """Return the method itself; ``"auto"`` begins with the KKT system with derived big-M."""
     if isinstance(method, str):
         if method != "auto":
             raise InvalidGame(f'method={method!r}: give "auto", or a value such as bl.KKT() or bl.StrongDuality()')

@@ -8,7 +8,7 @@ from pyomo.core.base.block import BlockData
 from bilevel.attempt import attempt, compiled
 from bilevel.certify import certify
 from bilevel.conflicts import conflict
-from bilevel.diagnosis import Diagnosis, Finding, Group
+from bilevel.diagnosis import Diagnosis, Finding, Group, listed
 from bilevel.elastic_rows import Violated, least_violation, responses_in
 from bilevel.endless import follower_direction, followers_without_optimum, leader_direction
 from bilevel.errors import BilevelError, InfeasibleGame, NotApplicable
@@ -23,8 +23,6 @@ from reformulations.envelopes import linear_relaxation
 from reformulations.follower_products import FollowerProducts
 from reformulations.kkt import KKT
 from reformulations.programs import LEADER, MPEC, BilevelProgram, Floats, Role
-
-_MOST_NAMES = 8
 
 
 def diagnose(model: BlockData, *, time_limit: float = 60.0, threads: int | None = None) -> Diagnosis:
@@ -117,14 +115,13 @@ def _diagnose_conditions(program: BilevelProgram, mpec: MPEC, limits: Limits) ->
     if len(found.conditions):
         return Diagnosis("infeasible", _condition_findings(program, found, contradicted))
     if contradicted:
-        names, listed = contradicted, _listed(contradicted)
-        sentence = f"{listed} cannot all hold: where the rows do, followers have no best response"
-        return Diagnosis("infeasible", (Finding("stationarity", ", ".join(program.players), names, sentence),))
+        sentence = f"{listed(contradicted)} cannot all hold: where the rows do, followers have no best response"
+        return Diagnosis("infeasible", (Finding("stationarity", listed(program.players), contradicted, sentence),))
     if found.point is not None:
         return Diagnosis("unknown", (), ("the game is infeasible by no more than the tolerances of a solver",))
     followers = tuple(np.array(program.players)[program.roles == Role.FOLLOWER].tolist())
     sentence = "no decision of the leader leaves them at best responses to each other, though each has one somewhere"
-    finding = Finding("complementarity", ", ".join(followers), followers, sentence)
+    finding = Finding("complementarity", listed(followers), followers, sentence)
     return Diagnosis("infeasible", (finding,), (found.reason,))
 
 
@@ -164,7 +161,7 @@ def _condition_findings(program: BilevelProgram, found: Violated, contradicted: 
         sentence += f", where the followers respond with {values}" if values else ""
         others = [name for name in contradicted if name not in names]
         if others:
-            sentence += f"; even without complementarity it contradicts {_listed(tuple(others))}"
+            sentence += f"; even without complementarity it contradicts {listed(tuple(others))}"
         findings.append(Finding(group, owners_of(program, conditions), names, sentence, tuple(amounts.tolist())))
     return tuple(findings)
 
@@ -172,7 +169,7 @@ def _condition_findings(program: BilevelProgram, found: Violated, contradicted: 
 def _values(program: BilevelProgram, conditions: np.ndarray, point: Floats) -> str:
     columns = responses_in(program, conditions.tolist())
     named = {program.columns.names[int(j)]: round(float(point[j]), 6) + 0.0 for j in columns}
-    return _listed(tuple(f"{name} = {number(value)}" for name, value in named.items()))
+    return listed(tuple(f"{name} = {number(value)}" for name, value in named.items()))
 
 
 def _diagnose_objective(program: BilevelProgram, limits: Limits) -> Diagnosis:
@@ -201,9 +198,4 @@ def _moves(program: BilevelProgram, direction: Floats) -> tuple[tuple[str, ...],
     moving = moving[np.argsort(-np.abs(direction[moving]), kind="stable")]
     names = tuple(program.columns.names[int(j)] for j in moving)
     how = tuple(f"{name} {'grows' if direction[j] > 0 else 'falls'}" for name, j in zip(names, moving, strict=True))
-    return names, _listed(how)
-
-
-def _listed(items: tuple[str, ...]) -> str:
-    shown = ", ".join(items[:_MOST_NAMES])
-    return shown if len(items) <= _MOST_NAMES else f"{shown} and {len(items) - _MOST_NAMES} more"
+    return names, listed(how)

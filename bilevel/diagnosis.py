@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from bilevel.printing import html, plain
+
+MOST_NAMES = 8
+"""Sentences name up to this many; the field ``names`` of a finding has all."""
 
 Verdict = Literal["feasible", "infeasible", "unbounded", "unknown"]
 
@@ -41,11 +45,17 @@ _SAYS: dict[Verdict, tuple[str, str]] = {
 }
 
 
+def listed(items: Sequence[str]) -> str:
+    """Return the first items separated by commas, and how many more there are."""
+    shown = ", ".join(items[:MOST_NAMES])
+    return shown if len(items) <= MOST_NAMES else f"{shown} and {len(items) - MOST_NAMES} more"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One cause: what it is about, whose it is, the user's components in it, and a sentence.
 
-    ``player`` names all owners, separated by commas. ``violations`` are, for what the leader asks of the
+    ``player`` names the owners, separated by commas. ``violations`` are, for what the leader asks of the
     followers, the least total violation split over ``names``; empty for other groups.
     """
 

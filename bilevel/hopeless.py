@@ -16,7 +16,8 @@ def refuse_hopeless_followers(mpec: MPEC, players: Sequence[str], threads: int |
     """Raise for the first follower without a feasible, or without a best response at any decision of the others.
 
     Its own rows over the box of all columns tell whether it can respond; its stationarity conditions
-    over the box of all columns and multipliers whether a best response can exist (weak duality).
+    over the box of all columns and multipliers whether a best response can exist (weak duality). A
+    condition without multipliers is that of a column which nothing bounds.
 
     Raises
     ------
@@ -38,6 +39,20 @@ def refuse_hopeless_followers(mpec: MPEC, players: Sequence[str], threads: int |
         if not _has_point(mpec, mpec.rows.matrix[conditions], right, right, threads):
             raise UnboundedFollower(
                 f"{players[player]}: its objective is unbounded wherever it can respond; bound its variables"
+            )
+    _refuse_hopeless_columns(mpec, threads)
+
+
+def _refuse_hopeless_columns(mpec: MPEC, threads: int | None) -> None:
+    """Raise for the first column without rows and bounds in which its follower's objective always falls."""
+    answered = np.isin(mpec.stationarity.row, _conditions(mpec, np.arange(len(mpec.complementarity))))
+    for condition in np.flatnonzero(~answered).tolist():
+        row = mpec.stationarity.row[[condition]]
+        right = mpec.rows.upper[row]
+        if not _has_point(mpec, mpec.rows.matrix[row], right, right, threads):
+            raise UnboundedFollower(
+                f"{mpec.columns.names[int(mpec.stationarity.column[condition])]}: the objective of its follower is "
+                "unbounded in it wherever it can respond; give it bounds"
             )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from bilevel.conflicts import SECONDS, Conflict, conflict
-from bilevel.diagnosis import Finding, Group
+from bilevel.diagnosis import Finding, Group, listed
 from bilevel.highs import HighsOptions, PersistentHighs
 from reformulations.elastic import side_name, side_owner
 from reformulations.envelopes import linear_relaxation
@@ -30,29 +30,26 @@ def row_findings(program: BilevelProgram, threads: int | None = None) -> tuple[F
     joint = conflict(relaxed, len(program.rows), len(program.columns), threads)
     if joint is None:
         sentence = "the rows of all players cannot hold together"
-        return (Finding("all rows", ", ".join(program.players), (), sentence),)
+        return (Finding("all rows", listed(program.players), (), sentence),)
     sentence = f"{_cannot_hold(program, joint.positions)}, even if the followers respond at will"
     return (_finding(program, joint, "all rows", sentence),)
 
 
-def _listed(program: BilevelProgram, positions: Integers) -> str:
-    """Return the names of rows and bounds, each with its owner where there are several."""
-    owners = {side_owner(program, position) for position in positions.tolist()}
-    with_owner = len(owners) > 1
-    return ", ".join(
-        side_name(program, position) + (f" ({program.players[side_owner(program, position)]})" if with_owner else "")
-        for position in positions.tolist()
-    )
-
-
 def _cannot_hold(program: BilevelProgram, positions: Integers) -> str:
-    return f"{_listed(program, positions)} cannot {'hold' if len(positions) == 1 else 'all hold'}"
+    """Say that rows and bounds contradict each other, each with its owner where there are several."""
+    owners = [side_owner(program, position) for position in positions.tolist()]
+    with_owner = len(set(owners)) > 1
+    named = [
+        side_name(program, position) + (f" ({program.players[owner]})" if with_owner else "")
+        for position, owner in zip(positions.tolist(), owners, strict=True)
+    ]
+    return f"{listed(named)} cannot {'hold' if len(positions) == 1 else 'all hold'}"
 
 
 def owners_of(program: BilevelProgram, positions: Integers) -> str:
     """Return the players that own rows and bounds, separated by commas."""
     owners = sorted({side_owner(program, position) for position in positions.tolist()})
-    return ", ".join(program.players[owner] for owner in owners)
+    return listed([program.players[owner] for owner in owners])
 
 
 def _follower_finding(program: BilevelProgram, player: int, threads: int | None) -> Finding | None:
@@ -111,7 +108,7 @@ def _finding(
     names = tuple(side_name(program, position) for position in found.positions.tolist())
     if found.integral:
         integers = _integers_in(program, found.positions)
-        group, sentence = "integrality", f"{sentence}, with {', '.join(integers)} integer and within bounds"
+        group, sentence = "integrality", f"{sentence}, with {listed(integers)} integer and within bounds"
     if not found.irreducible:
         sentence += " (time ran out before the smallest such set was found)"
     return Finding(group, player or owners_of(program, found.positions), names, sentence)

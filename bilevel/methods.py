@@ -55,14 +55,17 @@ class Branching:
     node_limit
         Most nodes; ``None`` for no limit.
     candidates
-        How many pairs are compared before one is chosen to branch on.
-    reliability
-        How often a pair is tried by linear programs before its own average is trusted.
+        How many pairs or integers are compared before one is chosen to branch on.
+    trials
+        How often both children of a candidate are solved before its own record is trusted.
+    responses
+        The followers' responses are computed at every so many nodes.
     """
 
     node_limit: int | None = None
     candidates: int = 8
-    reliability: int = 1
+    trials: int = 1
+    responses: int = 20
 
 
 Method = KKT | StrongDuality | Branching

@@ -15,7 +15,7 @@ from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
 from reformulations.farkas import proves_infeasible
 from reformulations.pair_rows import excluded_opposites, forced
-from reformulations.programs import Booleans, Columns, Floats, Integers, MixedIntegerProgram, Product, Rows
+from reformulations.programs import Columns, Floats, Integers, MixedIntegerProgram, Product, Rows
 from reformulations.tangents import epigraph, tangents
 
 OPEN, SLACK_ZERO, MULTIPLIER_ZERO = 0, 1, 2
@@ -155,13 +155,19 @@ class NodeProgram:
             self._rows = self._rows.append(picked)
         return bool(len(chosen))
 
-    def has_point(self, node: Node) -> bool:
-        """Tell whether a node has a point with its integer columns integer."""
+    def integer_point(self, node: Node) -> Floats | None:
+        """Return any point of a node with its integer columns integer, None where it has none."""
         self._move(node)
         current = self._solver.current()
         columns = replace(current.columns, integer=np.isin(np.arange(len(current.columns)), self.integers))
         program = replace(current, columns=columns, cost=np.zeros(len(columns)), products=Product.none())
-        return PersistentHighs(program, self._options).solve().status != "infeasible"
+        outcome = PersistentHighs(program, self._options).solve()
+        return None if outcome.point is None else outcome.point[: self._size]
+
+    def are_integer(self, columns: Integers) -> bool:
+        """Tell whether all of the columns are integer or fixed in the whole game."""
+        fixed = self._base[0][columns] == self._base[1][columns]
+        return bool(np.all(np.isin(columns, self.integers) | fixed))
 
     def _move(self, node: Node) -> bool:
         """Give HiGHS the bounds of the node; False where they contradict each other."""

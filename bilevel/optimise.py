@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from bilevel.answer import Answer, Limits
-from bilevel.branching import search
+from bilevel.branching import branch_and_bound
 from bilevel.errors import SolverFailure
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.methods import Branching
@@ -15,12 +15,16 @@ from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
 from reformulations.patterns import at_pattern
 from reformulations.programs import Floats, MixedIntegerProgram
-from reformulations.tangents import epigraph, tangents
+from reformulations.tangents import OPEN_POINTS, epigraph, tangents
 
 __all__ = ["Answer", "Limits", "optimise", "pattern_of", "polished"]
 
 ROUNDS = 200
 """Most rounds of tangents; the gap is reported as it stands after them."""
+
+FARTHEST = 1e10
+"""No tangent is taken farther out to bound an objective from below."""
+
 
 def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
     """Solve the program of ``image``; ``start`` is a point of the MPEC to begin with.
@@ -31,7 +35,7 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     below by tangents, refined until the gap is closed.
     """
     if isinstance(image.method, Branching):
-        return search(image, limits, start)
+        return branch_and_bound(image, limits, start)
     began = time.perf_counter()
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
@@ -62,7 +66,7 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
     n = len(image.program.columns)
     solver = PersistentHighs(program, _options(limits))
     best, point, bound, nodes = np.inf, None, -np.inf, 0
-    outcome = None
+    outcome, reach = None, float(OPEN_POINTS.max())
     for _ in range(ROUNDS):
         remaining = None if limits.time_limit is None else limits.time_limit - (time.perf_counter() - began)
         if remaining is not None and remaining <= 0:
@@ -74,6 +78,11 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
         outcome = solver.solve(time_limit=remaining)
         nodes += outcome.nodes
         bound = max(bound, outcome.bound)
+        if outcome.status == "unbounded" and reach < FARTHEST:
+            reach *= 100  # the tangents are too flat, which says nothing of the squares
+            for far in (reach, -reach):
+                solver.add_rows(tangents(parts, np.full(len(parts), far)))
+            continue
         if outcome.point is None:
             return Answer(outcome.status, point, best, bound, nodes, time.perf_counter() - began)
         candidate = polished(image, outcome.point[:n], limits.threads)
@@ -84,7 +93,8 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
             break
         solver.add_rows(tangents(parts, parts.roots(outcome.point)))
         solver.add_rows(tangents(parts, parts.roots(np.concatenate([candidate, outcome.point[len(candidate) : n]]))))
-    status = outcome.status if outcome is not None else "limit"
+    closed = best - bound <= limits.gap * max(1.0, abs(best))
+    status = outcome.status if outcome is not None and (closed or outcome.status != "optimal") else "limit"
     return Answer(status, point, best, bound, nodes, time.perf_counter() - began)
 
 

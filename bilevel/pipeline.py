@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from scipy import sparse
 
 from bilevel.bounding import derive_bounds
 from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
+from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.methods import KKT, Branching, Method, StrongDuality
 from reformulations import big_m, kkt, refusal, strong_duality
@@ -22,8 +23,10 @@ from reformulations.interval_bounds import interval_bounds
 from reformulations.pair_rows import without_complementarity
 from reformulations.potentials import Potentials
 from reformulations.products import BinaryProducts
-from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram
+from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram, Product
 from reformulations.recovery import Recovery, Reduced
+
+NO_POINT = "no point satisfies the rows of all players, even if the followers respond at will"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +106,15 @@ def _compile(
     linear = Potentials().apply(optimality.program)
     to_source = without_products.recover @ canonical.recover @ optimality.recover @ linear.recover
     mpec = linear.program
-    if isinstance(method, Branching):
+    if isinstance(method, Branching) and not _multiplies_multipliers(mpec):
         mpec, bounds = interval_bounds(mpec)
+        _refuse_without_point(mpec, bounds, source.players, threads)
     elif known is None:
         given_ranges = None if given is None else _given_ranges(mpec, _multiplier_signs(source, to_source, mpec), given)
         derived = derive_bounds(mpec, given_ranges, threads)
         if derived.infeasible:
             refuse_hopeless_followers(mpec, source.players, threads)
-            raise InfeasibleGame("no point satisfies the rows of all players, even if the followers respond at will")
+            raise InfeasibleGame(NO_POINT)
         mpec, bounds = derived.mpec, derived.bounds
     else:
         bounds = known
@@ -134,6 +138,22 @@ def _compile(
         assumes=without_products.assumes + linear.assumes + products.assumes + assumed,
         notes=without_products.notes + linear.notes + products.notes + written.notes,
     )
+
+
+def _multiplies_multipliers(mpec: MPEC) -> bool:
+    """Tell whether a product has a multiplier for a factor: writing it by linear rows wants the tightest bounds."""
+    terms = (mpec.products, mpec.rows.products)
+    used = np.concatenate([side for products in terms for side in (products.left, products.right)])
+    return bool(np.isin(used, mpec.complementarity.multiplier).any())
+
+
+def _refuse_without_point(mpec: MPEC, bounds: Bounds, players: Sequence[str], threads: int | None) -> None:
+    program = without_complementarity(mpec, bounds)
+    columns = replace(program.columns, integer=np.zeros(len(program.columns), bool))
+    free = replace(program, columns=columns, cost=np.zeros(len(columns)), products=Product.none())
+    if PersistentHighs(free, HighsOptions(threads=threads)).solve().status == "infeasible":
+        refuse_hopeless_followers(mpec, players, threads)
+        raise InfeasibleGame(NO_POINT)
 
 
 def _written(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[MixedIntegerProgram], Integers]:
@@ -180,9 +200,7 @@ def _multiplier_signs(source: BilevelProgram, to_source: Recovery, mpec: MPEC) -
     return sparse.csr_array(to_source.matrix[n:][:, mpec.complementarity.multiplier])
 
 
-def _given_ranges(
-    mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, float]] | float
-) -> tuple[Floats, Floats]:
+def _given_ranges(mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, float]] | float) -> tuple[Floats, Floats]:
     """Return the ranges of the lower-level multipliers ``(p,)`` that the user gave, infinite elsewhere."""
     equality = mpec.complementarity.equality
     count = len(equality)

@@ -17,7 +17,7 @@ from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.load import load
-from bilevel.methods import KKT, Method
+from bilevel.methods import KKT, Branching, Method
 from bilevel.optimise import Answer, Limits, optimise
 from bilevel.pipeline import Image
 from bilevel.read import Game, read
@@ -90,7 +90,7 @@ def solve(  # noqa: PLR0913 - the public contract
         raise InvalidGame("method=bl.CCG(...): the game has no bl.Uncertain variables")
     chosen = chosen_method(method)
     try:
-        compiled = compile_read(game, chosen, threads)
+        compiled = compile_read(game, method, threads)
     except InfeasibleGame as reason:
         return _without_point(game, "infeasible", chosen, began, (str(reason),))
     answer = optimise(compiled.image, _remaining(limits, began))
@@ -188,4 +188,7 @@ def described(image: Image) -> str:
     whole = int(image.program.columns.integer.sum())
     if isinstance(image.method, KKT):
         return f"KKT conditions, {len(image.binaries)} complementarities by big-M; {size}, {whole} integers; HiGHS"
+    if isinstance(image.method, Branching):
+        pairs = len(image.mpec.complementarity.pairs)
+        return f"KKT conditions, branching on {pairs} complementarities; {size}, {whole} integers; HiGHS"
     return f"strong duality; {size}, {whole} integers; HiGHS"

@@ -50,7 +50,7 @@ class Canonical:
 
     def apply(self, program: BilevelProgram) -> Reduced[CanonicalGame]:
         """Return the canonical game; ``recover`` maps ``(z, multipliers)`` to a primal-dual point."""
-        stays = _rows_with_own_columns(program)
+        stays = rows_with_own_columns(program)
         _refuse_products(program, stays)
         lower, duals = _lower_level(program, stays)
         cost, constant, products = _leader_objective(program)
@@ -76,7 +76,8 @@ def _owned_entries(matrix: Matrix, row_owner: Integers, column_owner: Integers) 
     return np.asarray(row_owner[row_of_entry] == column_owner[matrix.indices])
 
 
-def _rows_with_own_columns(program: BilevelProgram) -> Booleans:
+def rows_with_own_columns(program: BilevelProgram) -> Booleans:
+    """Mask the followers' rows ``(m,)`` that hold a column of their follower: the others bind only the leader."""
     matrix = program.rows.matrix
     own = _owned_entries(matrix, program.row_owner, program.column_owner) & (matrix.data != 0)
     row_of_entry = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from reformulations.big_m import LARGEST_M
+from reformulations.canonical import rows_with_own_columns
 from reformulations.interval import propagate
 from reformulations.products import envelope_rows
 from reformulations.programs import (
@@ -57,7 +58,7 @@ class FollowerProducts:
         """Return the game with linear follower rows; the way back is over primal-dual points."""
         n, m = len(program.columns), len(program.rows)
         terms = program.rows.products
-        chosen = _rows_with_own_columns(program)[terms.index]
+        chosen = rows_with_own_columns(program)[terms.index]
         if not chosen.any():
             return Reduced(program, Recovery.identity(program.point_size))
         treated = terms.take(chosen)
@@ -93,17 +94,6 @@ class FollowerProducts:
         return Reduced(
             image, Recovery.selecting(_places(n, m, size, m + len(envelope)), image.point_size), notes=(note,)
         )
-
-
-def _rows_with_own_columns(program: BilevelProgram) -> Booleans:
-    matrix, terms = program.rows.matrix, program.rows.products
-    row = np.repeat(np.arange(len(program.rows)), np.diff(matrix.indptr))
-    own = (program.row_owner[row] == program.column_owner[matrix.indices]) & (matrix.data != 0)
-    found = np.zeros(len(program.rows), bool)
-    found[row[own]] = True
-    for side in (terms.left, terms.right):
-        found[terms.index[program.column_owner[side] == program.row_owner[terms.index]]] = True
-    return np.asarray(found & program.follower_rows)
 
 
 def _factors(program: BilevelProgram, terms: Product) -> tuple[Integers, Integers]:

@@ -61,7 +61,7 @@ class FollowersGap:
 
     def right_side(self, point: Floats) -> Floats:
         """Return the right-hand sides ``(q,)`` of the program's rows at a point."""
-        return self.program.rows.lower - np.asarray(self.held @ point)
+        return np.asarray(self.program.rows.lower - self.held @ point)
 
     def active(self, multipliers: Floats) -> np.ndarray:
         """Mask the rows ``(p,)`` that the multipliers of a response keep active."""

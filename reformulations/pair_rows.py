@@ -65,5 +65,8 @@ def _pair_rows(mpec: MPEC, bounds: Bounds) -> Rows:
     right: Floats = 1 + pairs.offset[chosen] / slack_upper
     names = pairs.names.take(chosen)
     return Rows(
-        sparse.csr_array(multipliers + slacks), np.full(count, -np.inf), right, Names(count, lambda i: f"pair {names[i]}")
+        sparse.csr_array(multipliers + slacks),
+        np.full(count, -np.inf),
+        right,
+        Names(count, lambda i: f"pair {names[i]}"),
     )

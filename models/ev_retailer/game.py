@@ -21,11 +21,10 @@ import pyomo.environ as pyo
 
 import bilevel as bl
 from models.ev_retailer.data import HOURS, Instance
-from reformulations.distributions import DistributionBall
 
 
-def ev_retailer(data: Instance, ball: DistributionBall) -> pyo.ConcreteModel:
-    """Return the game: the retailer leads, the types of vehicles follow, nature moves the shares within ``ball``."""
+def ev_retailer(data: Instance, l1: float | None, linf: float | None) -> pyo.ConcreteModel:
+    """Return the game; nature moves the shares of the types within the radii ``l1`` and ``linf``, None for no limit."""
     m = pyo.ConcreteModel("EV retailer")
     types, scenarios = list(data.stays), list(data.scenarios)
     least, most, mean = data.price_limits
@@ -66,8 +65,8 @@ def ev_retailer(data: Instance, ball: DistributionBall) -> pyo.ConcreteModel:
     def bill(m: Any, n: int) -> Any:
         return m.bill_yuan[n] == m.vehicle[n].bill_yuan
 
-    # Nature's variables: the share of each type, the worst for the retailer within the ball.
-    m.share = bl.Uncertain(types, within=ball)
+    # Nature's variables: the share of each type, the worst for the retailer within a ball around the observed ones.
+    m.share = bl.Uncertain(types, within=bl.uncertainty.DistributionBall(data.share, l1=l1, linf=linf))
 
     # Decided after nature has moved, once for each scenario of real-time prices.
     @m.Recourse(scenarios)

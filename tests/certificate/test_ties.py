@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import bilevel as bl
 from bilevel.certify import certify
 from bilevel.ties import TieGap
 from reformulations.programs import BilevelProgram
@@ -208,6 +210,23 @@ def test_revenue_kept_as_a_variable_is_computed_anew_for_each_response() -> None
     found = ties(revenue_game(), p=1, q=5, r=5, w=4, need=1)
     assert (found.optimistic, found.pessimistic) == (pytest.approx(4), pytest.approx(0, abs=1e-9))
     assert found.violated == ()
+
+
+def test_solution_of_a_game_with_a_revenue_variable_shows_both_values() -> None:
+    """Sell at 0 <= p <= 2 to a buyer who pays 1 elsewhere: p = 1, q = 5 is worth 5, and 0 if ties go against it."""
+    m = pyo.ConcreteModel()
+    m.p, m.revenue = pyo.Var(bounds=(0, 2)), pyo.Var(bounds=(None, 50))
+    m.buyer = bl.Follower()
+    m.buyer.q, m.buyer.o = pyo.Var(bounds=(0, 5)), pyo.Var(bounds=(0, 5))
+    m.buyer.need = pyo.Constraint(expr=m.buyer.q + m.buyer.o >= 5)
+    m.buyer.bill = pyo.Objective(expr=m.p * m.buyer.q + m.buyer.o)
+    m.earns = pyo.Constraint(expr=m.revenue == m.p * m.buyer.q)
+    m.profit = pyo.Objective(expr=m.revenue, sense=pyo.maximize)
+    solution = bl.solve(m, method=bl.KKT())
+    assert solution.objective == pytest.approx(5)
+    assert solution.certificate is not None
+    tie = solution.certificate.tie
+    assert (tie.optimistic, tie.pessimistic) == (pytest.approx(5), pytest.approx(0, abs=1e-6))
 
 
 def test_bound_of_a_computed_column_holds_for_the_best_response_and_is_named_for_the_worst() -> None:

@@ -39,7 +39,7 @@ def test_a_game_with_a_solution_is_called_feasible():
 
 
 def test_contradictory_leader_rows():
-    """p <= 3 and p + x >= 15 with x <= 9: three sides, the follower has nothing to do with it."""
+    """Rows p <= 3 and p + x >= 15 with x <= 9: three sides, the follower has nothing to do with it."""
     m = market()
     m.x = pyo.Var(bounds=(0, 9))
     m.cap = pyo.Constraint(expr=m.p <= 3)
@@ -49,7 +49,7 @@ def test_contradictory_leader_rows():
 
 
 def test_contradictory_follower_rows():
-    """q >= 8 and q <= 7 in the market itself."""
+    """Rows q >= 8 and q <= 7 in the market itself."""
     m = market()
     m.market.least = pyo.Constraint(expr=m.market.q >= 8)
     m.market.most = pyo.Constraint(expr=m.market.q <= 7)
@@ -137,7 +137,7 @@ def test_prices_at_which_the_follower_has_no_best_response():
 
 
 def test_coupling_row_that_no_best_response_satisfies():
-    """p <= 3 < 5: the market buys 4 from the leader and nothing elsewhere, who asks o >= 1.5: 1.5 is missing."""
+    """With p <= 3 < 5: the market buys 4 from the leader and nothing elsewhere, who asks o >= 1.5: 1.5 is missing."""
     m = market()
     m.cheap = pyo.Constraint(expr=m.p <= 3)
     m.elsewhere = pyo.Constraint(expr=m.market.o >= 1.5)
@@ -169,7 +169,7 @@ def test_two_coupling_rows_that_both_have_to_give_way():
 
 
 def test_condition_on_a_total_is_named_instead_of_the_row_that_defines_the_total():
-    """total == q + o = 4 at every best response with p > 0; the leader asks total >= 6."""
+    """The total q + o is 4 at every best response with p > 0; the leader asks total >= 6."""
     m = market()
     m.worth = pyo.Constraint(expr=m.p >= 1)
     m.total = pyo.Var()
@@ -179,7 +179,7 @@ def test_condition_on_a_total_is_named_instead_of_the_row_that_defines_the_total
 
 
 def test_one_row_is_blamed_where_one_is_enough():
-    """y = 5 follows from the follower; y <= 4 alone is broken by 1. The sum over y + z <= 9 and y <= 4 is not split."""
+    """The follower chooses y = 5; y <= 4 alone is broken by 1, and y + x <= 9 holds."""
     m = pyo.ConcreteModel()
     m.x = pyo.Var(bounds=(0, 1))
     m.f = bl.Follower()
@@ -203,7 +203,7 @@ def test_bound_of_a_multiplier_that_no_response_has():
 
 
 def test_row_on_a_multiplier_that_only_complementarity_excludes():
-    """p <= 3 and q <= 10 covers the need of 4, so its price is p <= 3; without complementarity 4 would do."""
+    """The plant covers the need of 4 at p <= 3, so its price is at most 3; without complementarity 4 would do."""
     m = market()
     m.cheap = pyo.Constraint(expr=m.p <= 3)
     m.price = bl.Multiplier(m.market.need)

@@ -110,9 +110,7 @@ def branch(mpec: MPEC, best: float = INF) -> ANSWER:
         return value, point
     upper = mpec.columns.upper.copy()
     upper[pairs.multiplier[worst]] = 0
-    active = Rows(
-        sparse.csr_array(pairs.slack[[worst]]), np.array([-INF]), pairs.offset[[worst]], Names.of(["active"])
-    )
+    active = Rows(sparse.csr_array(pairs.slack[[worst]]), np.array([-INF]), pairs.offset[[worst]], Names.of(["active"]))
     first = branch(replace(mpec, columns=replace(mpec.columns, upper=upper)), best)
     second = branch(replace(mpec, rows=mpec.rows.append(active)), min(best, first[0]))
     return min(first, second, key=lambda answer: answer[0])
@@ -248,7 +246,7 @@ def _(program: CanonicalGame) -> ANSWER:
             sparse.csr_array(sparse.vstack([lower.matrix, face], format="csr")),
             np.append(lower.offset, -INF),
             np.append(np.where(lower.equality, lower.offset, INF), solved.fun + 1e-9),
-            lower.names + ["face"],
+            Names.of([*lower.names, "face"]),
         )
         fixed = at(replace(program, columns=columns), values)
         value, found = least(fixed.cost, fixed.rows.append(feasible), replace(columns, lower=low, upper=high))

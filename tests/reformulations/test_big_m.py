@@ -106,7 +106,7 @@ def test_excluding_row_needs_both_binaries() -> None:
 
 
 def test_optimum_is_that_of_the_mpec() -> None:
-    """y = x, so F = -x / 2: -2 at x = 4; with slacks of y up to 4 and up to 10."""
+    """Here y = x, so F = -x / 2: -2 at x = 4; with slacks of y up to 4 and up to 10."""
     mpec = purchase()
     image = BigM(bounds_of(mpec, [3, 3, 0], [4, 4, 10])).apply(mpec).program
     assert optimum(mpec)[0] == pytest.approx(-2)

@@ -104,7 +104,7 @@ def test_square_has_twice_its_coefficient_in_the_gradient() -> None:
 
 
 def test_row_of_a_follower_without_its_columns_goes_to_the_leader() -> None:
-    """x <= 3 and x + z >= 1 were declared on f, who decides y only: z is g's. x + 0 y <= 8 has no y either."""
+    """Here x <= 3 and x + z >= 1 were declared on f, who decides y only: z is g's. x + 0 y <= 8 has no y either."""
     program = game(
         {"leader": CHEAP, "f": ("min", {"y": 1}), "g": ("min", {"z": 1})},
         {"x": ("leader", 0, 9), "y": ("f", 0, 1), "z": ("g", 0, 1)},
@@ -117,12 +117,12 @@ def test_row_of_a_follower_without_its_columns_goes_to_the_leader() -> None:
     image = canonical(program)
     assert list(image.rows.names) == ["alone", "others"]
     assert image.rows.upper.tolist() == [3, INF]
-    assert list(image.lower.names)[0] == "mine"
+    assert image.lower.names[0] == "mine"
     assert len(image.lower) == 5
 
 
 def test_columns_of_other_followers_are_parameters() -> None:
-    """y + z >= 1 is f's: own has y only."""
+    """Here y + z >= 1 is f's: own has y only."""
     program = game(
         {"leader": CHEAP, "f": ("min", {"y": 1}), "g": ("min", {"z": 1})},
         {"x": ("leader", 0, 9), "y": ("f", -INF, INF), "z": ("g", -INF, INF)},
@@ -134,10 +134,8 @@ def test_columns_of_other_followers_are_parameters() -> None:
 
 
 def test_fixed_column_is_one_equality_whose_multiplier_stands_at_the_lower_bound() -> None:
-    """y == 2 by l = u = 2: one free multiplier; with max its sign turns."""
-    program = game(
-        {"leader": CHEAP, "f": ("max", {"y": 7})}, {"x": ("leader", 0, 9), "y": ("f", 2, 2)}, {}
-    )
+    """Here y == 2 by l = u = 2: one free multiplier; with max its sign turns."""
+    program = game({"leader": CHEAP, "f": ("max", {"y": 7})}, {"x": ("leader", 0, 9), "y": ("f", 2, 2)}, {})
     reduced = Canonical().apply(program)
     lower = reduced.program.lower
     assert lower.matrix.toarray().tolist() == [[0, 1]]

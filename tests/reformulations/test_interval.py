@@ -12,9 +12,7 @@ from reformulations.programs import Names, Product, Rows
 INF = np.inf
 
 
-def rows(
-    matrix: list[list[float]], lower: list[float], upper: list[float], products: Product | None = None
-) -> Rows:
+def rows(matrix: list[list[float]], lower: list[float], upper: list[float], products: Product | None = None) -> Rows:
     names = Names(len(lower), str)
     return Rows(
         sparse.csr_array(np.array(matrix, float)),
@@ -34,14 +32,14 @@ def test_activity_takes_each_column_at_the_end_that_its_sign_asks_for() -> None:
 
 
 def test_activity_with_an_infinite_end_is_infinite_on_that_side_only() -> None:
-    """a - b with a >= 0 and b in [0, 1]: at least -1. A stored zero times infinity is nothing."""
+    """Here a - b with a >= 0 and b in [0, 1]: at least -1. A stored zero times infinity is nothing."""
     matrix = sparse.csr_array((np.array([1.0, -1.0, 0.0]), np.array([0, 1, 2]), np.array([0, 3])), shape=(1, 3))
     least, most = activity_range(matrix, np.array([0.0, 0.0, -INF]), np.array([INF, 1.0, INF]))
     assert (least[0], most[0]) == (-1, INF)
 
 
 def test_one_row_bounds_each_of_its_columns_by_the_others() -> None:
-    """a + 2 b <= 6, a, b >= 0: a <= 6 and b <= 3, loosened by 1e-9 relative."""
+    """Here a + 2 b <= 6, a, b >= 0: a <= 6 and b <= 3, loosened by 1e-9 relative."""
     lower, upper = propagate(rows([[1, 2]], [-INF], [6]), np.zeros(2), np.full(2, INF))
     assert lower.tolist() == [0, 0]
     assert upper == pytest.approx([6, 3], rel=2e-9)
@@ -49,14 +47,14 @@ def test_one_row_bounds_each_of_its_columns_by_the_others() -> None:
 
 
 def test_a_zero_stays_a_zero() -> None:
-    """a + b == 0 with both nonnegative fixes both at exactly 0."""
+    """Here a + b == 0 with both nonnegative fixes both at exactly 0."""
     lower, upper = propagate(rows([[1, 1]], [0], [0]), np.zeros(2), np.full(2, INF))
     assert lower.tolist() == [0, 0]
     assert upper.tolist() == [0, 0]
 
 
 def test_bounds_travel_along_a_chain_of_rows() -> None:
-    """a <= 2, b <= 2 a, c <= 3 b: b <= 4 and c <= 12."""
+    """Here a <= 2, b <= 2 a, c <= 3 b: b <= 4 and c <= 12."""
     chain = rows([[-2, 1, 0], [0, -3, 1]], [-INF, -INF], [0, 0])
     _, upper = propagate(chain, np.zeros(3), np.array([2.0, INF, INF]))
     assert upper == pytest.approx([2, 4, 12], rel=1e-8)
@@ -69,21 +67,21 @@ def test_two_free_columns_of_a_row_say_nothing_of_each_other() -> None:
 
 
 def test_the_only_unbounded_column_of_a_row_is_bounded_on_both_sides() -> None:
-    """a + b == 2 with b in [0, 1]: a in [1, 2]."""
+    """Here a + b == 2 with b in [0, 1]: a in [1, 2]."""
     lower, upper = propagate(rows([[1, 1]], [2], [2]), np.array([-INF, 0.0]), np.array([INF, 1.0]))
     assert lower == pytest.approx([1, 0], rel=2e-9)
     assert upper == pytest.approx([2, 1], rel=2e-9)
 
 
 def test_rows_with_products_are_left_out() -> None:
-    """a + a b <= 1 does not say a <= 1."""
+    """Here a + a b <= 1 does not say a <= 1."""
     products = Product.of(np.array([0]), np.array([0]), np.array([1]), np.ones(1))
     _, upper = propagate(rows([[1, 0]], [-INF], [1], products), np.array([0.0, -5.0]), np.array([INF, 5.0]))
     assert upper.tolist() == [INF, 5]
 
 
 def test_contradicting_rows_end_with_crossed_bounds_and_no_warning() -> None:
-    """a >= 3 and a <= 1, then b between a and infinity: the bounds cross, which is the proof."""
+    """Here a >= 3 and a <= 1, then b between a and infinity: the bounds cross, which is the proof."""
     lower, upper = propagate(
         rows([[1, 0], [1, 0], [-1, 1]], [3, -INF, 0], [INF, 1, INF]), np.full(2, -INF), np.full(2, INF)
     )

@@ -75,7 +75,7 @@ def test_pairs_refer_to_their_rows_and_to_bounds_of_columns() -> None:
 
 
 def test_multiplier_that_is_a_variable_is_defined_by_a_row() -> None:
-    """price - a + b == 0 for the two sides a, b of 1 <= y <= 2."""
+    """Here price - a + b == 0 for the two sides a, b of 1 <= y <= 2."""
     mpec = kkt_of(
         game(
             {"leader": ("min", {"x": 1}), "f": ("min", {"y": 1})},

@@ -76,7 +76,7 @@ def test_each_side_of_a_coupling_row_has_a_response_of_its_own() -> None:
 
 
 def test_a_follower_who_does_not_care_is_expected_to_do_the_worst() -> None:
-    """y may be anything up to 4: x = 0 and the worst is 2 * 4; the optimist has 0."""
+    """Here y may be anything up to 4: x = 0 and the worst is 2 * 4; the optimist has 0."""
     assert optimum(two_answers())[0] == pytest.approx(0)
     value, point = worst(two_answers())
     assert value == pytest.approx(8)
@@ -84,7 +84,7 @@ def test_a_follower_who_does_not_care_is_expected_to_do_the_worst() -> None:
 
 
 def test_a_coupling_row_must_hold_for_every_response() -> None:
-    """x + y >= 1 for all y in [0, 4]: x = 0 fails at y = 0. So x = 1: 1 + 8; and x + y <= 4.5 leaves nothing."""
+    """Here x + y >= 1 for all y in [0, 4]: x = 0 fails at y = 0. So x = 1: 1 + 8; and x + y <= 4.5 leaves nothing."""
     row = ("leader", {"x": 1.0, "y": 1.0}, 1.0, INF)
     assert worst(two_answers(coupling=row))[0] == pytest.approx(9)
     assert worst(two_answers(coupling=(*row[:3], 4.5)))[0] == INF
@@ -159,7 +159,7 @@ def test_image_has_the_pessimistic_optimum_of_random_games(data: st.DataObject) 
 
 
 def test_pessimistic_enumeration_is_the_maximum_over_a_grid_of_responses() -> None:
-    """The oracle itself, checked by brute force on SHARED ties: y1 + y2 = 1 + x, 3 y1 + y2 - 5 x, y1 <= 2.5."""
+    """The oracle itself, checked by brute force: y1 + y2 = 1 + x, 3 y1 + y2 - 5 x, y1 <= 2.5."""
     grid = np.linspace(0, 9, 91)
     best = INF
     for x in range(4):

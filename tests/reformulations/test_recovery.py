@@ -21,7 +21,7 @@ def test_selection_reads_columns_and_gives_zero_where_nothing_is_picked() -> Non
 
 
 def test_composition_is_affine() -> None:
-    """outer y = 2 y + 1 after inner z -> (z0 + z1, 5): 2 (z0 + z1) + 1."""
+    """Outer y = 2 y + 1 after inner z -> (z0 + z1, 5): 2 (z0 + z1) + 1."""
     inner = Recovery(sparse.csr_array(np.array([[1.0, 1.0], [0.0, 0.0]])), np.array([0.0, 5.0]))
     outer = Recovery(sparse.csr_array(np.array([[2.0, 0.0], [0.0, 3.0]])), np.array([1.0, 1.0]))
     both = outer @ inner

@@ -69,9 +69,7 @@ def test_price_of_the_leader_makes_products() -> None:
 
     max min(p, 1) + min(2 - p, 3) / 3 takes p = 1: half margins 1/2 each. Row: a / 2 + b / 2 <= x (1 - y).
     """
-    mpec = kkt_of(
-        game({"leader": CHEAP, "f": ("min", {"x*y": 1})}, {"x": ("leader", -1, 1), "y": ("f", 0, 2)}, {})
-    )
+    mpec = kkt_of(game({"leader": CHEAP, "f": ("min", {"x*y": 1})}, {"x": ("leader", -1, 1), "y": ("f", 0, 2)}, {}))
     search = slater_program(mpec, 1, mpec.columns.lower, mpec.columns.upper)
     assert search is not None
     assert len(search.followed) == 0
@@ -94,7 +92,7 @@ def test_unbounded_leader_has_no_policy() -> None:
 
 
 def test_follower_without_room_has_no_row() -> None:
-    """y == x between 0 and x leaves no margin anywhere: 0 <= y is tight at x = 0, y <= x always."""
+    """Here y == x between 0 and x leaves no margin anywhere: 0 <= y is tight at x = 0, y <= x always."""
     mpec = kkt_of(
         game(
             {"leader": CHEAP, "f": ("min", {"y": 3})},

@@ -42,7 +42,7 @@ def quadratic(low: float, high: float) -> MixedIntegerProgram:
 
 
 def test_image_has_a_column_a_square_and_tangents_over_its_range() -> None:
-    """z in [0, 4]: tangents at 0, 0.5, ..., 4: t - 2 s z >= -s^2."""
+    """Here z in [0, 4]: tangents at 0, 0.5, ..., 4: t - 2 s z >= -s^2."""
     image, parts = epigraph(quadratic(0, 4))
     assert len(parts) == 1
     assert image.cost.tolist() == [-2.6, 1]

@@ -15,7 +15,9 @@ INF = np.inf
 
 
 def rows(linear: list[list[float]], upper: list[float], terms: list[tuple[int, int, int, float]]) -> Rows:
-    index, left, right, value = (np.array(part) for part in zip(*terms, strict=True)) if terms else [np.zeros(0, int)] * 4
+    index, left, right, value = (
+        (np.array(part) for part in zip(*terms, strict=True)) if terms else [np.zeros(0, int)] * 4
+    )
     count = len(upper)
     products = Product.of(index, left, right, value)
     matrix = sparse.csr_array(np.array(linear, float))
@@ -23,7 +25,7 @@ def rows(linear: list[list[float]], upper: list[float], terms: list[tuple[int, i
 
 
 def test_product_of_bounded_columns_is_a_column_above_its_envelope() -> None:
-    """a b + a <= 6 with a in [1, 3], b in [-2, 4]: w + a <= 6, w >= b - 2 a + 2, w >= 3 b + 4 a - 12."""
+    """Here a b + a <= 6 with a in [1, 3], b in [-2, 4]: w + a <= 6, w >= b - 2 a + 2, w >= 3 b + 4 a - 12."""
     image = linearised_below(rows([[1, 0]], [6], [(0, 0, 1, 1)]), np.array([1.0, -2.0]), np.array([3.0, 4.0]))
     assert image.rows.matrix.toarray().tolist() == [[1, 0, 1], [-2, 1, -1], [4, 3, -1]]
     assert image.rows.upper.tolist() == [6, -2, 12]
@@ -38,7 +40,7 @@ def test_negative_product_is_a_column_below_its_envelope() -> None:
 
 
 def test_unbounded_nonnegative_factor_takes_the_least_of_the_other() -> None:
-    """a b with a >= 0 and b in [-2, 4] is at least -2 a; with a >= 1 at least b - 2 (a - 1)."""
+    """Here a b with a >= 0 and b in [-2, 4] is at least -2 a; with a >= 1 at least b - 2 (a - 1)."""
     form = rows([[0, 0]], [6], [(0, 0, 1, 1)])
     image = linearised_below(form, np.array([0.0, -2.0]), np.array([INF, 4.0]))
     assert image.rows.matrix.toarray().tolist() == [[-2, 0]]
@@ -48,7 +50,7 @@ def test_unbounded_nonnegative_factor_takes_the_least_of_the_other() -> None:
 
 
 def test_factor_bounded_above_only_takes_the_greatest_of_the_other() -> None:
-    """a b with a <= 0 and b in [-2, 4] is at least 4 a."""
+    """Here a b with a <= 0 and b in [-2, 4] is at least 4 a."""
     image = linearised_below(rows([[0, 0]], [6], [(0, 0, 1, 1)]), np.array([-INF, -2.0]), np.array([0.0, 4.0]))
     assert image.rows.matrix.toarray().tolist() == [[4, 0]]
 
@@ -63,7 +65,7 @@ def test_square_is_a_tangent_and_its_negative_a_secant() -> None:
 
 
 def test_rows_that_nothing_fits_are_dropped() -> None:
-    """a b with both free, -a^2 with a free: nothing linear lies below. The row without products stays."""
+    """Here a b with both free, -a^2 with a free: nothing linear lies below. The row without products stays."""
     form = rows([[1, 0], [0, 1], [1, 1]], [1, 2, 3], [(0, 0, 1, 1), (1, 0, 0, -1)])
     image = linearised_below(form, np.full(2, -INF), np.full(2, INF))
     assert image.rows.matrix.toarray().tolist() == [[1, 1]]

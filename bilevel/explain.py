@@ -1,0 +1,229 @@
+"""Explain a game: who decides what, how it is compiled, and what that rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from pyomo.core.base.block import BlockData
+from pyomo.core.base.component import ComponentData
+
+from bilevel.compile import Compiled, chosen_method, compile_read
+from bilevel.errors import BilevelError
+from bilevel.explanation import BoundLine, Explanation, PlayerLine, Size, listed
+from bilevel.methods import KKT, Branching, Method
+from bilevel.pipeline import Image
+from bilevel.read import Game, read
+from bilevel.robust import is_robust
+from bilevel.solve import described
+from reformulations.bounds import ARGUMENTS, Source
+from reformulations.canonical import rows_with_own_columns
+from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, Names, Role
+
+ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
+
+
+def explain(
+    model: BlockData | Compiled, method: Method | str = "auto", *, threads: int | None = None
+) -> Explanation:
+    """Say who decides what in a game, how it is compiled, and what that rests on.
+
+    Parameters
+    ----------
+    model
+        A Pyomo model with followers, or what :func:`bilevel.compile` returned.
+    method
+        As for :func:`bilevel.compile`; a compiled game has its own.
+    threads
+        Threads of HiGHS for the linear programs that derive bounds.
+
+    Returns
+    -------
+    Explanation
+        Of every model that can be read: when compiling is refused, it says who decides what, and the refusal.
+
+    Raises
+    ------
+    InvalidGame, NotApplicable
+        When the model cannot be read as a game.
+    """
+    if isinstance(model, Compiled):
+        return _explained(model.game, model.image, _why(model.image, model.image.method), None)
+    game = read(model)
+    if is_robust(game):
+        return _explained(game, None, ROBUST, None)
+    chosen = chosen_method(method)
+    try:
+        image = compile_read(game, method, threads).image
+    except BilevelError as refused:
+        return _explained(game, None, f"{type(chosen).__name__} {_asked(method)}", str(refused))
+    return _explained(game, image, _why(image, method), None)
+
+
+def _explained(game: Game, image: Image | None, method: str, refusal: str | None) -> Explanation:
+    program = game.program
+    whole = int(program.columns.integer.sum())
+    sizes = [Size("game", len(program.columns), whole, len(program.rows), int(program.rows.matrix.nnz))]
+    if image is not None:
+        written = image.program
+        count = int(written.columns.integer.sum())
+        sizes.append(Size("program", len(written.columns), count, len(written.rows), int(written.rows.matrix.nnz)))
+    return Explanation(
+        players=tuple(_players(game)),
+        hints=_hints(game),
+        method=method,
+        notes=() if image is None else image.notes,
+        sizes=tuple(sizes),
+        bounds=() if image is None else tuple(_bounds(program, image)),
+        assumptions=() if image is None else image.assumes,
+        refusal=refusal,
+    )
+
+
+def _asked(method: Method | str) -> str:
+    return "(the automatic choice)" if isinstance(method, str) else "(asked for)"
+
+
+def _why(image: Image, method: Method | str) -> str:
+    """Say how the game is solved, and why that way."""
+    if not isinstance(method, str):
+        return described(image)
+    if isinstance(image.method, Branching):
+        return f"{described(image)}; chosen because a bound that big-M needs cannot be derived"
+    if isinstance(image.method, KKT):
+        return f"{described(image)}; chosen because every bound that big-M needs is derived"
+    return described(image)
+
+
+def _counted(components: Iterable[ComponentData]) -> tuple[str, ...]:
+    """Return the names of the components that own the given data, with the number of members where indexed."""
+    counts: dict[str, int] = {}
+    indexed: dict[str, bool] = {}
+    for data in components:
+        parent = data.parent_component()
+        name = parent.name
+        counts[name] = counts.get(name, 0) + 1
+        indexed[name] = parent.is_indexed()
+    return tuple(f"{name} ({count})" if indexed[name] else name for name, count in counts.items())
+
+
+def _players(game: Game) -> Iterable[PlayerLine]:
+    program = game.program
+    columns = _by_player(program.column_owner, len(program.players))
+    rows = _by_player(program.row_owner, len(program.players))
+    uses = _uses(game)
+    for player, name in enumerate(program.players):
+        role = Role(int(program.roles[player]))
+        decides = role in (Role.LEADER, Role.FOLLOWER)
+        sense = "minimise" if program.objectives.sense[player] > 0 else "maximise"
+        yield PlayerLine(
+            name,
+            role.name.lower(),
+            sense if decides else "-",
+            _counted(game.variables[j] for j in columns[player].tolist()),
+            _counted(game.constraints[i] for i in rows[player].tolist()),
+            uses[player],
+        )
+
+
+def _by_player(owner: Integers, count: int) -> list[Integers]:
+    order = np.argsort(owner, kind="stable")
+    return np.split(order, np.searchsorted(owner[order], np.arange(1, count)))
+
+
+def _uses(game: Game) -> list[tuple[str, ...]]:
+    """Return for each player the variables of others in its rows and in its objective."""
+    by_place = [("objective", _foreign(game.program, *_in_objectives(game.program)))]
+    by_place.append(("rows", _foreign(game.program, *_in_rows(game.program))))
+    return [
+        tuple(
+            f"{name} in its {place}"
+            for place, columns in by_place
+            for name in _counted(game.variables[j] for j in columns[player].tolist())
+        )
+        for player in range(len(game.program.players))
+    ]
+
+
+def _in_rows(program: BilevelProgram) -> tuple[Integers, Integers]:
+    """Return players and columns: who has which column in a row."""
+    matrix, terms = program.rows.matrix, program.rows.products
+    row = np.repeat(np.arange(len(program.rows)), np.diff(matrix.indptr))
+    row = np.concatenate([row, terms.index, terms.index])
+    return program.row_owner[row], np.concatenate([matrix.indices, terms.left, terms.right])
+
+
+def _in_objectives(program: BilevelProgram) -> tuple[Integers, Integers]:
+    """Return players and columns: whose choice depends on which column through its objective."""
+    linear, terms, owner = program.objectives.linear, program.objectives.products, program.column_owner
+    # what a follower wants does not depend on terms without its own columns
+    mixed = (owner[terms.left] == terms.index) | (owner[terms.right] == terms.index) | (terms.index == LEADER)
+    leader = linear.indices[linear.indptr[LEADER] : linear.indptr[LEADER + 1]]
+    player = np.concatenate([np.full(len(leader), LEADER), terms.index[mixed], terms.index[mixed]])
+    return player, np.concatenate([leader, terms.left[mixed], terms.right[mixed]])
+
+
+def _foreign(program: BilevelProgram, player: Integers, column: Integers) -> list[Integers]:
+    """Return for each player the listed columns of others, sorted."""
+    n = len(program.columns)
+    keys = np.unique(player.astype(np.int64) * n + column)
+    keys = keys[program.column_owner[keys % n] != keys // n]
+    return [part % n for part in np.split(keys, np.searchsorted(keys, np.arange(1, len(program.players)) * n))]
+
+
+def _hints(game: Game) -> tuple[str, ...]:
+    program = game.program
+    matrix, terms = program.rows.matrix, program.rows.products
+    row = np.repeat(np.arange(len(program.rows)), np.diff(matrix.indptr))
+    theirs = np.zeros(len(program.rows), bool)
+    theirs[row[program.follower_columns[matrix.indices]]] = True
+    for side in (terms.left, terms.right):
+        theirs[terms.index[program.follower_columns[side]]] = True
+    coupling = np.flatnonzero(theirs & (program.row_owner == LEADER))
+    moved = np.flatnonzero(program.follower_rows & ~rows_with_own_columns(program))
+    hints = []
+    if len(coupling):
+        names = listed(_counted(game.constraints[i] for i in coupling.tolist()))
+        hints.append(
+            f"{names}: rows of the leader with followers' variables; they bind the leader, which must choose so that "
+            "the responses satisfy them, and not the followers, which do not see them"
+        )
+    if len(moved):
+        names = listed(_counted(game.constraints[i] for i in moved.tolist()))
+        hints.append(f"{names}: followers' rows without a variable of their follower; they are the leader's")
+    return tuple(hints)
+
+
+def _bounds(program: BilevelProgram, image: Image) -> Iterable[BoundLine]:
+    bounds, pairs = image.bounds, image.mpec.complementarity
+    if len(bounds.source) != len(pairs):
+        return
+    for player in np.unique(pairs.owner).tolist():
+        mine = np.flatnonzero(pairs.owner == player)
+        kinds = np.stack([bounds.source[mine], bounds.argument[mine]])
+        values, counts = np.unique(kinds, axis=1, return_counts=True)
+        arguments = tuple(
+            (_argument(source, argument), count)
+            for source, argument, count in zip(*values.tolist(), counts.tolist(), strict=True)
+        )
+        switched = image.binaries[pairs.owner[image.binaries] == player]
+        yield BoundLine(
+            program.players[player],
+            arguments,
+            _greatest(pairs.names, switched, bounds.multiplier_upper),
+            _greatest(pairs.names, switched, bounds.slack_upper),
+        )
+
+
+def _argument(source: int, argument: int) -> str:
+    if source == Source.NONE:
+        return "not bounded"
+    return f"{Source(source).name.lower()} ({ARGUMENTS[argument]})"
+
+
+def _greatest(names: Names | Sequence[str], rows: Integers, value: Floats) -> tuple[str, float] | None:
+    """Return name and value of the largest bound among the rows that have a big-M."""
+    if len(rows) == 0:
+        return None
+    row = int(rows[np.argmax(value[rows])])
+    return names[row], float(value[row])

@@ -1,0 +1,53 @@
+"""What a solved game says: the robust plan, the nominal one, and their profits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyomo.environ as pyo
+
+import bilevel as bl
+from models.ev_retailer.data import Instance
+from models.ev_retailer.plans import Evaluator, Plan, Profit, with_ties_against_retailer
+from reformulations.distributions import DistributionBall
+from reformulations.programs import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The robust plan under the observed and the worst distribution of the types.
+
+    ``worst_share`` ``(types,)`` is the solver's; ``lowest`` the least profit over all vertices of the ball, found
+    without the solver of the game. ``unlucky`` is the worst case when vehicles break their ties against the retailer.
+    """
+
+    plan: Plan
+    ball: DistributionBall
+    worst_share: Floats
+    reference: Profit
+    worst: Profit
+    lowest: Profit
+    unlucky: Profit
+
+
+def outcome_of(m: pyo.ConcreteModel, plan: Plan, data: Instance, ball: DistributionBall, evaluator: Evaluator) -> Outcome:
+    """Return what the solved game ``m`` says."""
+    worst_share = np.array([pyo.value(m.share[number]) for number in data.stays])
+    unlucky = with_ties_against_retailer(plan, data)
+    return Outcome(
+        plan=plan,
+        ball=ball,
+        worst_share=worst_share,
+        reference=evaluator.profit(plan, data.share),
+        worst=evaluator.profit(plan, worst_share),
+        lowest=evaluator.worst(plan, ball)[1],
+        unlucky=evaluator.worst(unlucky, ball)[1],
+    )
+
+
+def bounds_of(solution: bl.Solution) -> str:
+    """Return the proven interval of the robust optimum in words."""
+    if solution.objective is None or solution.bound is None:
+        return "unknown"
+    return f"between {solution.objective:.3f} and {solution.bound:.3f} yuan a day"

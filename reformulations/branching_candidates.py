@@ -1,0 +1,71 @@
+"""What can be branched on at a point: violated complementarities and fractional integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from reformulations.programs import Booleans, Complementarity, Floats, Integers
+
+ZERO = 1e-7
+"""A pair with slack or multiplier below this is not branched on before others; nothing is closed by it."""
+
+INTEGRAL = 1e-6
+"""Integer columns this near to an integer are integral, as in HiGHS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidates ``(c,)``: pairs by their index below ``p``, integer columns behind them.
+
+    ``amounts`` ``(c, 2)`` are slack and multiplier of a pair, and the distances of an integer column down
+    and up; ``values`` ``(c,)`` are the columns' values (zero for pairs). ``fractional`` and ``violated`` tell
+    whether an integer is fractional, and whether a pair is violated: without both, the candidates are
+    what is left undecided, and none are left when all is decided.
+    """
+
+    index: Integers
+    amounts: Floats
+    values: Floats
+    fractional: bool
+    violated: bool
+
+    @property
+    def solved(self) -> bool:
+        """Whether the point is complementary and integral, up to rounding."""
+        return not (self.fractional or self.violated)
+
+
+def candidates(
+    pairs: Complementarity, point: Floats, undecided: Booleans, values: Floats, box: tuple[Floats, Floats]
+) -> Candidates:
+    """Return what to branch on at ``point`` ``(N,)``.
+
+    Parameters
+    ----------
+    undecided
+        Mask ``(p,)`` of the pairs to choose from.
+    values, box
+        The integer columns ``(q,)`` at the point, and their bounds at the node.
+    """
+    slack = np.maximum(pairs.slacks(point), 0.0)
+    multiplier = np.maximum(point[pairs.multiplier], 0.0)
+    open_ended = box[0] < box[1]
+    fractional = open_ended & (np.abs(values - np.round(values)) > INTEGRAL)
+    violated = undecided & (np.minimum(slack, multiplier) > ZERO)
+    if violated.any() or fractional.any():
+        pair, integer = np.flatnonzero(violated), np.flatnonzero(fractional)
+    else:
+        pair, integer = np.flatnonzero(undecided), np.flatnonzero(open_ended & ~undecided.any())
+    # an integer value is split off from those above it, at its upper bound from those below
+    at = np.where(fractional, values, np.minimum(np.round(values), box[1] - 1) + 0.5)[integer]
+    return Candidates(
+        np.concatenate([pair, len(pairs) + integer]),
+        np.concatenate(
+            [np.stack([slack[pair], multiplier[pair]], axis=1), np.stack([at - np.floor(at), np.ceil(at) - at], axis=1)]
+        ),
+        np.concatenate([np.zeros(len(pair)), at]),
+        bool(fractional.any()),
+        bool(violated.any()),
+    )
