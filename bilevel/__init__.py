@@ -17,8 +17,11 @@ from bilevel.errors import (
     SolverFailure,
     UnboundedFollower,
 )
+from bilevel.explain import explain
+from bilevel.explanation import Explanation
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
 from bilevel.methods import KKT, BigM, Branching, StrongDuality
+from bilevel.plugin import BilevelSolver
 from bilevel.solution import Solution
 from bilevel.solve import solve
 
@@ -27,8 +30,10 @@ __all__ = [
     "KKT",
     "BigM",
     "BilevelError",
+    "BilevelSolver",
     "Branching",
     "Compiled",
+    "Explanation",
     "Follower",
     "InfeasibleFollower",
     "InfeasibleGame",
@@ -44,6 +49,7 @@ __all__ = [
     "Uncertain",
     "compile",
     "diagnose",
+    "explain",
     "solve",
     "uncertainty",
 ]

@@ -126,9 +126,7 @@ class _LowerLevel:
         self._gradient, self._cost = _columns_kept(condition, linking), -mpec.rows.lower[stationarity.row]
         q = len(stationarity.column)
         program = MixedIntegerProgram(
-            Columns(
-                np.full(q, -np.inf), np.full(q, np.inf), np.zeros(q, bool), mpec.columns.names.take(self._columns)
-            ),
+            Columns(np.full(q, -np.inf), np.full(q, np.inf), np.zeros(q, bool), mpec.columns.names.take(self._columns)),
             Rows(
                 sparse.csr_array(pairs.slack[:, self._columns]),
                 pairs.offset,
@@ -177,9 +175,7 @@ class _Search:
     def __init__(self, image: Image, lower_level: _LowerLevel, threads: int | None) -> None:
         mpec, size = image.mpec, len(image.mpec.columns)
         columns = image.program.columns  # with the bounds of multipliers: a start outside of them would be refused
-        bounded = Columns(
-            columns.lower[:size], columns.upper[:size], np.zeros(size, bool), mpec.columns.names
-        )
+        bounded = Columns(columns.lower[:size], columns.upper[:size], np.zeros(size, bool), mpec.columns.names)
         self._mpec = replace(mpec, columns=bounded)
         self._lower_level, self._size, self._threads = lower_level, size, threads
         everything = MixedIntegerProgram(bounded, mpec.rows, mpec.cost, mpec.constant, mpec.products)
@@ -294,7 +290,10 @@ def _nearest_program(mpec: MPEC, x: Integers) -> MixedIntegerProgram:
     """Return ``min sum (a + b)  s.t.  z_x + a - b = target``, the relaxation's rows, and no complementarity."""
     size, count = len(mpec.columns), len(x)
     apart = Columns(
-        np.zeros(2 * count), np.full(2 * count, np.inf), np.zeros(2 * count, bool), Names(2 * count, "distance {}".format)
+        np.zeros(2 * count),
+        np.full(2 * count, np.inf),
+        np.zeros(2 * count, bool),
+        Names(2 * count, "distance {}".format),
     )
     chosen = sparse.csr_array((np.ones(count), (np.arange(count), x)), shape=(count, size))
     unit = sparse.eye_array(count)

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from scipy import sparse
 
+from bilevel.errors import SolverFailure
 from bilevel.extremes import Extremes
 from bilevel.highs import HighsOptions, PersistentHighs
 from reformulations.bases import MOST_ROWS, basis_bounds, independent_directions
@@ -225,7 +226,10 @@ def _slater_row(mpec: MPEC, player: int, box: Box, options: HighsOptions) -> Row
     search = slater_program(mpec, player, *box)
     if search is None or len(search.followed) == 0:
         return None
-    outcome = PersistentHighs(search.program, options).solve()
+    try:
+        outcome = PersistentHighs(search.program, options).solve()
+    except SolverFailure:
+        return None
     return None if outcome.point is None else slater_row(mpec, search, outcome.point)
 
 

@@ -23,9 +23,7 @@ from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, Na
 ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
 
 
-def explain(
-    model: BlockData | Compiled, method: Method | str = "auto", *, threads: int | None = None
-) -> Explanation:
+def explain(model: BlockData | Compiled, method: Method | str = "auto", *, threads: int | None = None) -> Explanation:
     """Say who decides what in a game, how it is compiled, and what that rests on.
 
     Parameters

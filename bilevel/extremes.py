@@ -19,8 +19,11 @@ class Extremes:
         self._solver = PersistentHighs(program, options)
 
     def feasible(self) -> bool:
-        """Tell whether the program has a point at all."""
-        return self._solver.solve().status != "infeasible"
+        """Tell whether the program has a point, as far as HiGHS can tell: it may have one where HiGHS fails."""
+        try:
+            return self._solver.solve().status != "infeasible"
+        except SolverFailure:
+            return True
 
     def greatest(self, column: int, fixed: Sequence[tuple[int, float]] = (), active: int = -1) -> float:
         """Return the greatest value of a column, infinite when unbounded or not found."""

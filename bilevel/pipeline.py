@@ -91,6 +91,12 @@ def compile_program(
         raise kind(refused.where, refused.reason) from refused
 
 
+def optimality_system(source: BilevelProgram) -> MPEC:
+    """Return the followers' optimality conditions with no bounds but those that the user declared."""
+    linear_rows = FollowerProducts().apply(source).program
+    return kkt.KKT().apply(Canonical().apply(linear_rows).program).program
+
+
 def _compile(
     source: BilevelProgram,
     method: Method,

@@ -2,20 +2,174 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib import metadata
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
+from pyomo.common.collections import Bunch
 from pyomo.core.base.block import BlockData
 from pyomo.core.base.objective import maximize, minimize
-from pyomo.core.base.suffix import Suffix
+from pyomo.core.base.var import Var, VarData
+from pyomo.core.expr.symbol_map import SymbolMap
+from pyomo.opt import Solution as PyomoSolution
 from pyomo.opt import SolverFactory, SolverResults, SolverStatus, TerminationCondition
 from rich.console import Console
 
 from bilevel.errors import InvalidGame
+from bilevel.iterations import Iteration
 from bilevel.outcome import MipProgress
 from bilevel.printing import number
-from bilevel.read import read
+from bilevel.read import Game
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solve import solve
-from reformulations.programs import LEADER
+from bilevel.walk import walk
+from reformulations.programs import LEADER, Floats, Role
+
+OPTIONS = ("method", "solver", "gap", "pessimistic", "threads", "executor")
+"""What ``options`` may hold: the keywords of :func:`bilevel.solve` that Pyomo has no keyword for."""
+
+_MEANING: dict[SolutionStatus, tuple[SolverStatus, TerminationCondition]] = {
+    "optimal": (SolverStatus.ok, TerminationCondition.optimal),
+    "feasible": (SolverStatus.ok, TerminationCondition.feasible),
+    "infeasible": (SolverStatus.warning, TerminationCondition.infeasible),
+    "unbounded": (SolverStatus.warning, TerminationCondition.unbounded),
+    "time_limit": (SolverStatus.aborted, TerminationCondition.maxTimeLimit),
+}
+
+
+@SolverFactory.register("bilevel", doc="Leader-follower games with bilevel.Follower blocks")
+class BilevelSolver:
+    """The solver that Pyomo's factory makes; ``options`` hold for each solve, unless that has its own."""
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        self.name = "bilevel"
+        self.options = Bunch(**(options or {}))
+
+    def __enter__(self) -> BilevelSolver:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held open."""
+
+    def available(self, exception_flag: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - Pyomo's signature
+        """Return True: HiGHS comes with the package."""
+        return True
+
+    def license_is_valid(self) -> bool:
+        """Return True: there is none to check."""
+        return True
+
+    def warm_start_capable(self) -> bool:
+        """Return False: values in the model are no start."""
+        return False
+
+    def version(self) -> tuple[int, ...]:
+        """Return the version of the package; zeros where it runs without being installed."""
+        found = "0.0.0"
+        with suppress(metadata.PackageNotFoundError):
+            found = metadata.version("bilevel-compiler")
+        return tuple(int(part) for part in found.split(".") if part.isdecimal())
+
+    def solve(
+        self,
+        model: BlockData,
+        *,
+        tee: bool = False,
+        load_solutions: bool = True,
+        timelimit: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> SolverResults:
+        """Solve a game as :func:`bilevel.solve` does, and answer in Pyomo's terms.
+
+        Parameters
+        ----------
+        model
+            A Pyomo model with followers.
+        tee
+            Print progress while it runs, and the solution.
+        load_solutions
+            False leaves the model's values as they are; ``model.solutions.load_from(results)`` loads later.
+        timelimit
+            Seconds.
+        options
+            ``method``, ``solver``, ``gap``, ``pessimistic``, ``threads``, ``executor``, as for :func:`bilevel.solve`.
+
+        Returns
+        -------
+        SolverResults
+            ``feasible`` instead of ``optimal`` where the bound is open or something was assumed.
+
+        Raises
+        ------
+        BilevelError
+            As :func:`bilevel.solve`, unchanged.
+        """
+        chosen = {**self.options, **(options or {})}
+        for unknown in sorted(set(chosen) - set(OPTIONS)):
+            raise InvalidGame(f"options={{{unknown!r}: ...}}: there is no such option; known are {', '.join(OPTIONS)}")
+        before = [] if load_solutions else _values(model)
+        solution = solve(model, time_limit=timelimit, progress=_printed(model) if tee else None, **chosen)
+        if tee:
+            Console().print(solution)
+        for variable, value, stale in before:
+            variable.set_value(value, skip_validation=True)
+            variable.stale = stale
+        return _results(model, solution, load_solutions)
+
+
+def _values(model: BlockData) -> list[tuple[VarData, float | None, bool]]:
+    variables: Iterable[VarData] = model.component_data_objects(Var, descend_into=True)
+    return [(variable, variable.value, variable.stale) for variable in variables]
+
+
+def _printed(model: BlockData) -> Callable[[Any], None]:
+    """Return what prints one line of progress, in the leader's own sense."""
+    console = Console(highlight=False, markup=False)
+    sense = next((objective.sense for objective in walk(model).players[0].objectives), minimize)
+
+    def show(news: Any) -> None:
+        if isinstance(news, MipProgress):
+            incumbent, bound = (number(int(sense) * v if isfinite(v) else None) for v in (news.incumbent, news.bound))
+            found = f"incumbent {incumbent}  bound {bound}  gap {news.gap:.1e}  nodes {news.nodes}"
+        elif isinstance(news, Iteration):
+            found = f"lower {number(news.lower)}  upper {number(news.upper)}  gap {news.gap:.1e}  {news.kind}"
+        else:
+            found = str(news)
+        console.print(f"{getattr(news, 'seconds', 0.0):8.1f} s  {found}")
+
+    return show
+
+
+def _results(model: BlockData, solution: Solution, loaded: bool) -> SolverResults:  # noqa: FBT001
+    """Return the solution in Pyomo's terms; what is not loaded goes along."""
+    program, results = solution.game.program, SolverResults()
+    minimised = bool(program.objectives.sense[LEADER] > 0)
+    sides = (solution.bound, solution.objective) if minimised else (solution.objective, solution.bound)
+    problem, solver = results.problem, results.solver
+    problem.name = model.name
+    problem.sense = minimize if minimised else maximize
+    problem.number_of_variables, problem.number_of_constraints = len(program.columns), len(program.rows)
+    problem.number_of_objectives = int((program.roles <= Role.FOLLOWER).sum())
+    problem.lower_bound = -inf if sides[0] is None else sides[0]
+    problem.upper_bound = inf if sides[1] is None else sides[1]
+    solver.name = "bilevel"
+    solver.status, solver.termination_condition = _MEANING[solution.status]
+    solver.message = "; ".join((solution.method, *solution.notes))
+    solver.wallclock_time = solution.seconds
+    if solution.values is not None and not loaded:
+        _attach(model, solution.game, solution.values, results)
+    return results
+
+
+def _attach(model: BlockData, game: Game, values: Floats, results: SolverResults) -> None:
+    """Put the values into the results, from where ``model.solutions.load_from`` takes them."""
+    symbols, held = SymbolMap(), PyomoSolution()
+    for i, (variable, value) in enumerate(zip(game.variables, values.tolist(), strict=True)):
+        symbols.addSymbol(variable, f"x{i}")
+        held.variable[f"x{i}"] = {"Value": value}
+    model.solutions.add_symbol_map(symbols)
+    results._smap_id = id(symbols)  # noqa: SLF001 - how Pyomo's own solvers do it
+    held.status = "feasible"
+    results.solution.insert(held)

@@ -16,10 +16,11 @@ from bilevel.certify import Certificate, certify
 from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.load import load
 from bilevel.methods import KKT, Branching, Method
 from bilevel.optimise import Answer, Limits, optimise
-from bilevel.pipeline import Image
+from bilevel.pipeline import Image, optimality_system
 from bilevel.read import Game, read
 from bilevel.robust import is_robust, solve_robust_game
 from bilevel.solution import Solution, SolutionStatus
@@ -149,6 +150,8 @@ def _status_without_point(image: Image, answer: Answer, limits: Limits) -> Solut
         program = replace(image.program, cost=np.zeros(len(image.program.columns)), products=Product.none())
         status = PersistentHighs(program, HighsOptions(threads=limits.threads)).solve().status
         status = "infeasible" if status == "infeasible" else "unbounded"
+    if status == "infeasible":
+        refuse_hopeless_followers(optimality_system(image.source), image.source.players, limits.threads)
     if status == "infeasible" and image.assumes:
         raise NotApplicable(
             "BigM(bounds=...)", f"no solution within bounds that are not derived ({image.assumes[0]}); enlarge them"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
@@ -46,12 +47,12 @@ def to_pyomo(program: MixedIntegerProgram) -> pyo.ConcreteModel:
     return model
 
 
-def _linear(coefficients: Floats, variables: list[pyo.Var]) -> object:
+def _linear(coefficients: Floats, variables: list[pyo.Var]) -> Any:
     used = np.flatnonzero(coefficients)
-    return pyo.quicksum((float(coefficients[k]) * variables[k] for k in used))
+    return pyo.quicksum(float(coefficients[k]) * variables[k] for k in used)
 
 
-def _bilinear(program: MixedIntegerProgram, variables: list[pyo.Var]) -> object:
+def _bilinear(program: MixedIntegerProgram, variables: list[pyo.Var]) -> Any:
     terms = zip(program.products.left, program.products.right, program.products.value, strict=True)
     return pyo.quicksum(float(v) * variables[i] * variables[j] for i, j, v in terms)
 

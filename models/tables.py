@@ -45,7 +45,10 @@ def read_table(path: Path, columns: Mapping[str, Kind]) -> dict[str, list[float]
         if len(line) != len(header):
             raise DataError(f"{path.name}, row {number}: {len(line)} cells below {len(header)} headers")
     return {
-        name: [_number(line[header.index(name)], kind, f"{path.name}, row {number}, column {name}") for number, line in rows]
+        name: [
+            _number(line[header.index(name)], kind, f"{path.name}, row {number}, column {name}")
+            for number, line in rows
+        ]
         for name, kind in columns.items()
     }
 
@@ -69,7 +72,8 @@ def read_parameters(path: Path, entries: Mapping[str, Mapping[str, Kind]]) -> di
         _same_names(f"{path.name}, [{section}], key", found[section], keys)
     return {
         section: {
-            key: _number(found[section][key], kind, f"{path.name}, [{section}], key {key}") for key, kind in keys.items()
+            key: _number(found[section][key], kind, f"{path.name}, [{section}], key {key}")
+            for key, kind in keys.items()
         }
         for section, keys in entries.items()
     }
@@ -111,13 +115,16 @@ def _number(cell: object, kind: Kind, where: str) -> float:
         value = float(cell) if isinstance(cell, (str, int, float)) and not isinstance(cell, bool) else math.nan
     except ValueError:
         value = math.nan
-    good = math.isfinite(value) and {
-        Kind.NUMBER: True,
-        Kind.NONNEGATIVE: value >= 0,
-        Kind.POSITIVE: value > 0,
-        Kind.FRACTION: 0 < value <= 1,
-        Kind.WHOLE: value >= 0 and value == math.floor(value),
-    }[kind]
+    good = (
+        math.isfinite(value)
+        and {
+            Kind.NUMBER: True,
+            Kind.NONNEGATIVE: value >= 0,
+            Kind.POSITIVE: value > 0,
+            Kind.FRACTION: 0 < value <= 1,
+            Kind.WHOLE: value >= 0 and value == math.floor(value),
+        }[kind]
+    )
     if not good:
         raise DataError(f"{where}: {cell!r} is not {kind.value}")
     return value

@@ -19,7 +19,7 @@ MOST_ROWS = 250
 
 WELL_CONDITIONED = 1e12
 SINGULAR = 1e15
-"""Condition numbers of ``B B'``: below the first a basis is used, above the second it is none, between them we give up."""
+"""Condition numbers of ``B B'``: up to the first a basis is used, from the second on it is none; between: give up."""
 
 
 def basis_bounds(mpec: MPEC, player: int, lower: Floats, upper: Floats) -> tuple[Floats, Floats] | None:

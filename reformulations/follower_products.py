@@ -14,7 +14,6 @@ from reformulations.products import envelope_rows
 from reformulations.programs import (
     LEADER,
     BilevelProgram,
-    Booleans,
     Columns,
     Floats,
     Integers,

@@ -24,7 +24,6 @@ from reformulations.programs import (
     Role,
     Rows,
     Stationarity,
-    widened,
 )
 from reformulations.refusal import NotApplicable
 
@@ -207,11 +206,30 @@ def _refuse_products(game: BilevelProgram, mpec: MPEC) -> None:
             )
 
 
+
 def tightened(relaxation: HighPoint, columns: Columns) -> HighPoint:
     """Return the relaxation with other bounds of its columns, valid ones."""
     return replace(relaxation, program=replace(relaxation.program, columns=columns))
 
 
-def widened_to(matrix: Matrix, width: int) -> Matrix:
-    """Return ``matrix`` with zero columns appended up to ``width``."""
-    return widened(matrix, width)
+def relaxed_responses(relaxation: HighPoint) -> Booleans:
+    """Mask the columns ``(n,)`` whose integrality the relaxation does not need once responses are stored.
+
+    Where the leader's objective holds a follower's columns only as ``-k f`` with ``k >= 0``, and the leader's rows do not
+    hold them, only the value of the follower's objective matters, and stored responses say what that is.
+    """
+    game, program = relaxation.game, relaxation.program
+    n = len(game.columns)
+    chosen = np.zeros(n, bool)
+    upper = sparse.csr_array(game.rows.matrix[np.flatnonzero(~relaxation.decided)]).indices
+    multiplied = np.concatenate([t for p in (game.rows.products, game.objectives.products) for t in (p.left, p.right)])
+    sense = game.objectives.sense
+    for player in relaxation.followers.tolist():
+        mine = game.column_owner == player
+        if mine[upper].any() or mine[multiplied].any():
+            continue
+        own = sense[player] * game.objectives.linear[[player]].toarray().ravel()[mine]
+        leader = program.cost[:n][mine]
+        if leader @ own <= 0 and np.linalg.matrix_rank(np.stack([own, leader])) <= 1:
+            chosen |= mine
+    return chosen & game.columns.integer

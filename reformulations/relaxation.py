@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -10,6 +10,9 @@ from scipy import sparse
 from reformulations.programs import MPEC, Columns, Floats, Integers, MixedIntegerProgram, Rows
 from reformulations.strong_duality import gap_rows
 from reformulations.underestimators import linearised_below
+
+ROUNDING = 1e-6
+"""Relative loosening of the extra rows: they come from points that meet equalities up to a solver's tolerance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,15 @@ def relaxation(mpec: MPEC, player: int, lower: Floats, upper: Floats, extra: Row
     Kept are the rows of the MPEC that involve only the leader's columns, this follower's columns and
     multipliers, and the columns of others that its rows and gradients mention. Integrality and
     complementarity are dropped; the strong-duality row ``primal <= dual`` (and the ``extra`` rows
-    over the MPEC's columns) are added with their products under-estimated over the box.
+    over the MPEC's columns, loosened by :data:`ROUNDING`) are added with their products
+    under-estimated over the box.
     """
     pairs = mpec.complementarity
     entries = np.flatnonzero(pairs.owner == player)
     kept, near = _neighbourhood(mpec, entries)
     inequalities = gap_rows(mpec, np.array([player], np.int64))
     if extra is not None:
-        inequalities = inequalities.append(extra)
+        inequalities = inequalities.append(replace(extra, upper=extra.upper + ROUNDING * (1.0 + np.abs(extra.upper))))
     inequalities = _with_tangents(inequalities, mpec, entries, lower, upper)
     linear = linearised_below(inequalities, lower, upper)
     n, fresh = len(mpec.columns), len(linear.columns)

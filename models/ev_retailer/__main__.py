@@ -11,7 +11,7 @@ import pyomo.environ as pyo
 from rich.console import Console
 
 import bilevel as bl
-from models.ev_retailer.data import Instance, read_instance
+from models.ev_retailer.data import FOLDER, Instance, read_instance
 from models.ev_retailer.game import ev_retailer
 from models.ev_retailer.live import Monitor
 from models.ev_retailer.outcome import Outcome, bounds_of, outcome_of
@@ -22,7 +22,7 @@ from reformulations.distributions import DistributionBall
 from reformulations.programs import Floats
 from reformulations.radii import Radii, hoeffding_linf, literature_radii, weissman_l1
 
-SMALL = {"types": 4, "scenarios": 3}
+SMALL_TYPES, SMALL_SCENARIOS = 4, 3
 SAMPLES = 1000
 
 
@@ -61,10 +61,14 @@ def parser() -> argparse.ArgumentParser:
     add("--gap", type=float, default=1e-2, help="stop when plan and bound are this close, relatively (default: 0.01)")
     add("--time-limit", type=float, help="seconds for each solve; a limit leaves the best plan and its bound")
     add("--threads", type=int, default=1, help="threads of HiGHS; more rarely help on these sizes (default: 1)")
-    add("--data", type=Path, help="folder with tables of the same names, instead of the ones shipped")
+    add("--data", type=Path, default=FOLDER, help="folder with tables of the same names, instead of the ones shipped")
     figures = options.add_mutually_exclusive_group()
-    figures.add_argument("--figures", type=Path, default=Path("figures"), help="folder of the PNGs (default: ./figures)")
-    figures.add_argument("--no-figures", action="store_true", help="tables only: no PNG, no nominal plan to compare with")
+    figures.add_argument(
+        "--figures", type=Path, default=Path("figures"), help="folder of the PNGs (default: ./figures)"
+    )
+    figures.add_argument(
+        "--no-figures", action="store_true", help="tables only: no PNG, no nominal plan to compare with"
+    )
     return options
 
 
@@ -106,7 +110,8 @@ def profit_samples(
         f"observed in {data.history_days} days": resampled(data, SAMPLES, seed=2),
     }
     return {
-        source: {name: evaluator.totals(plan, shares) for name, plan in plans.items()} for source, shares in sources.items()
+        source: {name: evaluator.totals(plan, shares) for name, plan in plans.items()}
+        for source, shares in sources.items()
     }
 
 
@@ -122,7 +127,9 @@ def compare_and_draw(
     try:
         from models.ev_retailer import figures
     except ImportError:
-        console.print('figures need matplotlib: python -m pip install "bilevel-compiler[plots]", or -e ".[plots]" in a clone')
+        console.print(
+            'figures need matplotlib: python -m pip install "bilevel-compiler[plots]", or -e ".[plots]" in a clone'
+        )
         return
     plans = {"robust": outcome.plan}
     m, solution, _ = solve(console, data, Radii(0.0, 0.0), arguments, "nominal game, for comparison")
@@ -136,13 +143,16 @@ def compare_and_draw(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when the certificate holds."""
-    options = parser()
-    arguments = options.parse_args(argv)
+    arguments = parser().parse_args(argv)
     console = Console()
-    size = {} if arguments.full else SMALL
-    folder = {} if arguments.data is None else {"folder": arguments.data}
     try:
-        data = read_instance(**folder, **size, utility=arguments.utility, terminal=arguments.terminal)
+        data = read_instance(
+            arguments.data,
+            types=None if arguments.full else SMALL_TYPES,
+            scenarios=None if arguments.full else SMALL_SCENARIOS,
+            utility=arguments.utility,
+            terminal=arguments.terminal,
+        )
         radii = chosen_radii(data, arguments)
         ball = DistributionBall(data.share, l1=radii.l1, linf=radii.linf)
     except (DataError, ValueError) as error:

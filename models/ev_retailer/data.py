@@ -126,7 +126,9 @@ def read_instance(
     parameters = read_parameters(folder / "parameters.toml", _PARAMETERS)
     fleet, retail, market, storage = (parameters[item] for item in ("fleet", "retail_price", "market", "storage"))
     vehicle = _battery(fleet)
-    stays, share = _read_stays(folder / "ev_types.csv", vehicle, fleet["utility_at_arrival_yuan_per_kwh"], utility, terminal)
+    stays, share = _read_stays(
+        folder / "ev_types.csv", vehicle, fleet["utility_at_arrival_yuan_per_kwh"], utility, terminal
+    )
     chosen, probability = _read_scenarios(folder / "scenarios.csv")
     chosen, probability = chosen[:scenarios], probability[:scenarios]
     day_ahead_price, day_ahead_slope = _read_day_ahead(folder / "day_ahead_prices.csv")
@@ -153,9 +155,7 @@ def read_instance(
 
 
 def _battery(section: dict[str, float]) -> Battery:
-    return Battery(
-        section["power_kw"], section["efficiency"], section["least_energy_kwh"], section["most_energy_kwh"]
-    )
+    return Battery(section["power_kw"], section["efficiency"], section["least_energy_kwh"], section["most_energy_kwh"])
 
 
 def _check_order(least: float, between: float, most: float, what: str) -> None:
@@ -184,11 +184,15 @@ def _read_stays(
     ):
         length = departure - arrival
         if not 0 < length <= len(HOURS):
-            raise DataError(f"{path.name}, row {row}, column departure_hour: a stay lasts 1 to 24 hours, not {length:g}")
+            raise DataError(
+                f"{path.name}, row {row}, column departure_hour: a stay lasts 1 to 24 hours, not {length:g}"
+            )
         least, most = vehicle.least_energy_kwh, vehicle.most_energy_kwh
         for column, energy in (("arrival_energy_kwh", brought), ("departure_energy_kwh", needed)):
             if not least <= energy <= most:
-                raise DataError(f"{path.name}, row {row}, column {column}: {energy:g} is not between {least:g} and {most:g}")
+                raise DataError(
+                    f"{path.name}, row {row}, column {column}: {energy:g} is not between {least:g} and {most:g}"
+                )
         reach = vehicle.efficiency * vehicle.power_kw * length
         if needed - brought > reach:
             raise DataError(f"{path.name}, row {row}, column departure_energy_kwh: only {reach:g} kWh can be charged")

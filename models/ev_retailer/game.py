@@ -4,13 +4,13 @@ A retailer buys energy a day ahead, announces one retail price an hour, and trad
 storage. Owners of electric vehicles answer the prices. How the vehicles divide into types is only known up to a ball
 around the observed shares: nature picks the worst. ::
 
-    retailer     max  - sum_t (b_t + a_t P_t) P_t + min_{rho in R} { V sum_n rho_n bill_n + max_real-time sum_o v_o income_o }
-    vehicle n    max  sum_k [ u_k (eta c_k - d_k / eta) - pi_{t(k)} (c_k - d_k) ]
+    retailer    max  - sum_t (b_t + a_t P_t) P_t + min_{rho in R} { V sum_n rho_n bill_n + max sum_o v_o income_o }
+    vehicle n   max  sum_k [ u_k (eta c_k - d_k / eta) - pi_{t(k)} (c_k - d_k) ]
 
-After Meng, Song, Huang, Chen, Yang, Dong, Talaat, "Robust pricing strategy with EV retailers considering the uncertainty
-of EVs and electricity market". The nodal price rises linearly with the day-ahead purchase, as fitted to optimal power
-flows on the 33-bus feeder. The printed conditions ``c d = 0`` and ``buy sell = 0`` are left out: with prices from 0 up
-and losses, doing both at once never pays.
+After Meng, Song, Huang, Chen, Yang, Dong and Talaat, "Robust pricing strategy with EV retailers considering the
+uncertainty of EVs and electricity market". The day-ahead price rises linearly with the purchase, as fitted to optimal
+power flows on the 33-bus feeder. The printed conditions ``c d = 0`` and ``buy sell = 0`` are left out: with prices from
+0 up and losses, doing both at once never pays.
 """
 
 from __future__ import annotations

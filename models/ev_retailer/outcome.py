@@ -31,7 +31,9 @@ class Outcome:
     unlucky: Profit
 
 
-def outcome_of(m: pyo.ConcreteModel, plan: Plan, data: Instance, ball: DistributionBall, evaluator: Evaluator) -> Outcome:
+def outcome_of(
+    m: pyo.ConcreteModel, plan: Plan, data: Instance, ball: DistributionBall, evaluator: Evaluator
+) -> Outcome:
     """Return what the solved game ``m`` says."""
     worst_share = np.array([pyo.value(m.share[number]) for number in data.stays])
     unlucky = with_ties_against_retailer(plan, data)

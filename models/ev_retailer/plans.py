@@ -71,7 +71,8 @@ def with_ties_against_retailer(plan: Plan, data: Instance) -> Plan:
     """
     margin = plan.price_yuan_per_kwh - data.probability @ data.real_time_price
     responses = {
-        number: best_response(stay, data.vehicle, plan.price_yuan_per_kwh, margin) for number, stay in data.stays.items()
+        number: best_response(stay, data.vehicle, plan.price_yuan_per_kwh, margin)
+        for number, stay in data.stays.items()
     }
     return _plan(data, plan.day_ahead_kw, plan.price_yuan_per_kwh, responses)
 
@@ -130,9 +131,7 @@ class Evaluator:
         return Profit(
             sales_yuan=float(data.vehicles * (share @ plan.bill_yuan)),
             real_time_yuan=self._real_time(surplus),
-            day_ahead_yuan=float(
-                (data.day_ahead_price + data.day_ahead_slope * plan.day_ahead_kw) @ plan.day_ahead_kw
-            ),
+            day_ahead_yuan=float((data.day_ahead_price + data.day_ahead_slope * plan.day_ahead_kw) @ plan.day_ahead_kw),
         )
 
     def worst(self, plan: Plan, ball: DistributionBall) -> tuple[Floats, Profit]:
@@ -163,12 +162,12 @@ class Evaluator:
 
 
 def sampled_in_ball(ball: DistributionBall, count: int, seed: int) -> Floats:
-    """Return ``count`` distributions inside ``ball`` ``(count, types)``: a random vertex, pulled towards the centre."""
+    """Return ``count`` distributions inside ``ball`` ``(count, types)``: random mixtures of as many random vertices."""
     random = np.random.default_rng(seed)
     size = ball.dimension
-    vertices = np.array([ball.worst_case(cost) for cost in random.standard_normal((count, size))])
-    radius = random.random((count, 1)) ** (1 / max(size - 1, 1))
-    return np.asarray(ball.reference + radius * (vertices - ball.reference))
+    costs = random.standard_normal((count * size, size))
+    vertices = np.array([ball.worst_case(cost) for cost in costs]).reshape(count, size, size)
+    return np.asarray(np.einsum("cv,cvt->ct", random.dirichlet(np.ones(size), count), vertices))
 
 
 def resampled(data: Instance, count: int, seed: int) -> Floats:

@@ -30,7 +30,16 @@ def profit_table(outcome: Outcome) -> Table:
 def type_table(outcome: Outcome, data: Instance) -> Table:
     """Return what one vehicle of each type does and pays in a day."""
     table = Table(title="one vehicle of each type, a day", title_justify="left")
-    for heading in ("type", "share", "worst", "charges kWh", "returns kWh", "bill yuan", "utility yuan", "welfare yuan"):
+    for heading in (
+        "type",
+        "share",
+        "worst",
+        "charges kWh",
+        "returns kWh",
+        "bill yuan",
+        "utility yuan",
+        "welfare yuan",
+    ):
         table.add_column(heading, justify="right")
     for row, number in enumerate(data.stays):
         response, bill = outcome.plan.responses[number], float(outcome.plan.bill_yuan[row])
@@ -61,7 +70,13 @@ def tie_table(outcome: Outcome) -> Table:
 def spread_table(samples: dict[str, dict[str, Floats]]) -> Table:
     """Return least, mean and standard deviation of profits ``{where the shares come from: {plan: profits}}``."""
     table = Table(title="profit over sampled shares, yuan a day", title_justify="left")
-    for heading, justify in (("shares", "left"), ("plan", "left"), ("least", "right"), ("mean", "right"), ("sd", "right")):
+    for heading, justify in (
+        ("shares", "left"),
+        ("plan", "left"),
+        ("least", "right"),
+        ("mean", "right"),
+        ("sd", "right"),
+    ):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for source, plans in samples.items():
         for plan, profits in plans.items():

@@ -36,30 +36,34 @@ def best_response(stay: Stay, battery: Battery, price: Floats, value_to_retailer
     """
     count, hours = len(stay.hours), list(stay.hours)
     efficiency = battery.efficiency
-    worth = np.concatenate([
-        efficiency * stay.utility_yuan_per_kwh - price[hours],
-        price[hours] - stay.utility_yuan_per_kwh / efficiency,
-    ])
+    worth = np.concatenate(
+        [
+            efficiency * stay.utility_yuan_per_kwh - price[hours],
+            price[hours] - stay.utility_yuan_per_kwh / efficiency,
+        ]
+    )
     stored = np.hstack([efficiency * np.tril(np.ones((count, count))), -np.tril(np.ones((count, count))) / efficiency])
-    rows = {
-        "A_ub": np.vstack([stored, -stored]),
-        "b_ub": np.concatenate([
-            np.full(count, battery.most_energy_kwh - stay.arrival_energy_kwh),
-            np.full(count, stay.arrival_energy_kwh - battery.least_energy_kwh),
-        ]),
-        "A_eq": stored[-1:],
-        "b_eq": np.array([stay.departure_energy_kwh - stay.arrival_energy_kwh]),
-        "bounds": (0, battery.power_kw),
-    }
-    found = linprog(-worth, **rows)
-    if found.status != 0:
+    least, most = battery.least_energy_kwh, battery.most_energy_kwh
+    matrix = np.vstack([stored, -stored, -worth])
+    room = np.concatenate(
+        [
+            np.full(count, most - stay.arrival_energy_kwh),
+            np.full(count, stay.arrival_energy_kwh - least),
+            [np.inf],
+        ]
+    )
+    needed = np.array([stay.departure_energy_kwh - stay.arrival_energy_kwh])
+    bounds = (0, battery.power_kw)
+    found = linprog(-worth, A_ub=matrix, b_ub=room, A_eq=stored[-1:], b_eq=needed, bounds=bounds)
+    if found.status != 0 or found.fun is None:
         raise ValueError(f"a stay from hour {hours[0]} to {hours[-1]} admits no response: {found.message}")
     welfare = -float(found.fun)
     if value_to_retailer is not None:
-        rows["A_ub"] = np.vstack([rows["A_ub"], -worth])
-        rows["b_ub"] = np.append(rows["b_ub"], _TIE - welfare)
-        value = value_to_retailer[hours]
-        found = linprog(np.concatenate([value, -value]), **rows)
+        value = np.concatenate([value_to_retailer[hours], -value_to_retailer[hours]])
+        room[-1] = _TIE - welfare
+        found = linprog(value, A_ub=matrix, b_ub=room, A_eq=stored[-1:], b_eq=needed, bounds=bounds)
+    if found.x is None:
+        raise ValueError(f"the ties of a stay from hour {hours[0]} to {hours[-1]} cannot be broken: {found.message}")
     return Response(found.x[:count], found.x[count:], welfare)
 
 

@@ -120,7 +120,9 @@ def _by_pyomo(compiled: bl.Compiled) -> float:
 
 
 def _table(results: list[Measured]) -> Table:
-    table = Table("follower columns", "program", "compile / build", "hand-over / build", "together / build", "the same by Pyomo")
+    table = Table(
+        "follower columns", "program", "compile / build", "hand-over / build", "together / build", "the same by Pyomo"
+    )
     for result in results:
         by_pyomo = "-"
         if result.by_pyomo is not None:

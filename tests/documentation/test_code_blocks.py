@@ -1,5 +1,7 @@
 """Every code block of README and docs runs, and prints what is written beside it."""
 
+from __future__ import annotations
+
 import doctest
 import re
 from pathlib import Path

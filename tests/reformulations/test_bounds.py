@@ -13,6 +13,7 @@ from bilevel.bounding import derive_bounds
 from reformulations.bases import basis_bounds, independent_directions
 from reformulations.bounds import BASIS, COLUMN, INTERVAL, RELAXATION, USER, Bounds, Source, assumptions, padded
 from reformulations.canonical import Canonical
+from reformulations.interval_bounds import interval_bounds
 from reformulations.kkt import KKT
 from reformulations.programs import MPEC, BilevelProgram, MixedIntegerProgram, Names
 from reformulations.relaxation import relaxation
@@ -44,7 +45,7 @@ def purchase(**bounds: tuple[float, float]) -> MPEC:
 def test_multipliers_that_add_up_to_a_constant_are_bounded_by_intervals() -> None:
     """3 = need + lower, both nonnegative: each is at most 3, padded by 1e-3."""
     mpec = purchase(y=(0, INF))
-    bounds = derive_bounds(mpec).bounds
+    _, bounds = interval_bounds(mpec)
     assert bounds.multiplier_upper == pytest.approx([3.001, 3.001], abs=1e-7)
     assert np.all(bounds.multiplier_upper >= 3)
     assert bounds.argument.tolist() == [INTERVAL, INTERVAL]
@@ -116,16 +117,22 @@ def test_parallel_rows_have_one_direction() -> None:
 
 
 def test_rows_whose_multipliers_are_variables_have_a_direction_of_their_own() -> None:
+    """All rows are parallel, but need and again have prices: only the other three exclude each other."""
     mpec = kkt_of(
         game(
             {"leader": CHEAP, "f": ("min", {"y": 3})},
-            {"x": ("leader", 0, 4), "price": ("leader", 0, 9), "y": ("f", 0, 10)},
-            {"need": ("f", {"y": 1, "x": -1}, 0, INF), "same": ("f", {"y": 1}, 1, INF)},
-            stands_for={"price": "need"},
+            {"x": ("leader", 0, 4), "p": ("leader", 0, 9), "q": ("leader", 0, 9), "y": ("f", 0, 10)},
+            {
+                "need": ("f", {"y": 1, "x": -1}, 0, INF),
+                "again": ("f", {"y": 1}, 0.5, INF),
+                "same": ("f", {"y": 1}, 1, INF),
+            },
+            stands_for={"p": "need", "q": "again"},
         )
     )
     label = by_name(mpec, independent_directions(mpec, np.arange(len(mpec.complementarity))))
-    assert label["same"] == label["lower bound of y"] == label["upper bound of y"] != label["need"]
+    assert label["same"] == label["lower bound of y"] == label["upper bound of y"]
+    assert len({label["same"], label["need"], label["again"]}) == 3
 
 
 def test_relaxation_is_the_optimality_system_with_the_duality_row() -> None:

@@ -131,7 +131,7 @@ def test_zengs_example_has_its_published_values() -> None:
 SMALL = st.integers(-3, 3)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.data())
 def test_image_has_the_pessimistic_optimum_of_random_games(data: st.DataObject) -> None:
     """One or two followers with ties on purpose: costs of 0 and 1, two columns each; sometimes a coupling row."""

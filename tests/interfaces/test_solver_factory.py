@@ -1,0 +1,116 @@
+"""What Pyomo users expect of ``SolverFactory("bilevel")``."""
+
+from __future__ import annotations
+
+import pyomo.environ as pyo
+import pytest
+from pyomo.opt import SolverStatus, TerminationCondition, check_optimal_termination
+
+import bilevel as bl
+
+
+def seller() -> pyo.ConcreteModel:
+    """Leader: max (p - 1) q, 0 <= p <= 9. Buyer: min p q + 5 o, q + o >= 4, 0 <= q, o <= 10: all of it up to p = 5.
+
+    Optimum: p = 5, q = 4, profit 16 (optimistic at the tie).
+    """
+    m = pyo.ConcreteModel()
+    m.p = pyo.Var(bounds=(0, 9))
+    m.buyer = bl.Follower()
+    m.buyer.q = pyo.Var(bounds=(0, 10))
+    m.buyer.o = pyo.Var(bounds=(0, 10))
+    m.buyer.need = pyo.Constraint(expr=m.buyer.q + m.buyer.o >= 4)
+    m.buyer.bill = pyo.Objective(expr=m.p * m.buyer.q + 5 * m.buyer.o)
+    m.profit = pyo.Objective(expr=m.p * m.buyer.q - m.buyer.q, sense=pyo.maximize)
+    return m
+
+
+def test_it_is_registered_and_available() -> None:
+    solver = pyo.SolverFactory("bilevel")
+    assert solver.available()
+    assert len(solver.version()) >= 3
+
+
+def test_optimal_game_has_bounds_sense_and_loaded_values() -> None:
+    m = seller()
+    results = pyo.SolverFactory("bilevel").solve(m)
+    assert check_optimal_termination(results)
+    assert results.problem.sense == pyo.maximize
+    assert results.problem.lower_bound == pytest.approx(16)
+    assert results.problem.upper_bound == pytest.approx(16, rel=1e-5)
+    assert results.solver.wallclock_time > 0
+    assert (m.p.value, m.buyer.q.value) == pytest.approx((5, 4))
+
+
+def test_minimising_leader_has_its_objective_as_the_upper_bound() -> None:
+    """The same leader, minimising the loss (1 - p) q: -16 from above."""
+    m = seller()
+    m.profit.deactivate()
+    m.loss = pyo.Objective(expr=m.buyer.q - m.p * m.buyer.q)
+    results = pyo.SolverFactory("bilevel").solve(m)
+    assert results.problem.sense == pyo.minimize
+    assert results.problem.upper_bound == pytest.approx(-16)
+    assert results.problem.lower_bound <= results.problem.upper_bound + 1e-9
+
+
+def test_solution_that_is_not_loaded_can_be_loaded_later() -> None:
+    m = seller()
+    m.p.set_value(2.5)
+    results = pyo.SolverFactory("bilevel").solve(m, load_solutions=False)
+    assert (m.p.value, m.buyer.q.value) == (2.5, None)
+    m.solutions.load_from(results)
+    assert (m.p.value, m.buyer.q.value) == pytest.approx((5, 4))
+
+
+def test_infeasible_game_says_so() -> None:
+    """The buyer's q <= 4 is never 5 for p >= 0: its best response is at most 4."""
+    m = seller()
+    m.more = pyo.Constraint(expr=m.buyer.q >= 5)
+    m.dear = pyo.Constraint(expr=m.p >= 1)
+    results = pyo.SolverFactory("bilevel").solve(m)
+    assert results.solver.status == SolverStatus.warning
+    assert results.solver.termination_condition == TerminationCondition.infeasible
+
+
+def test_bounds_of_the_user_make_the_answer_feasible_not_optimal() -> None:
+    """The need has the multiplier p up to p = 5: within 4.9 the best is p = 4.9, and nobody has proved that bound."""
+    method = bl.KKT(complementarity=bl.BigM(bounds=4.9))
+    results = pyo.SolverFactory("bilevel").solve(seller(), options={"method": method})
+    assert results.solver.termination_condition == TerminationCondition.feasible
+    assert results.problem.lower_bound == pytest.approx(4 * 3.9)
+
+
+def test_tee_prints_progress_and_the_solution(capsys: pytest.CaptureFixture[str]) -> None:
+    pyo.SolverFactory("bilevel").solve(seller(), tee=True)
+    printed = capsys.readouterr().out
+    assert "incumbent" in printed
+    assert "optimal" in printed
+
+
+def test_options_of_the_solver_hold_for_each_solve() -> None:
+    solver = pyo.SolverFactory("bilevel")
+    solver.options["method"] = bl.StrongDuality()
+    with pytest.raises(bl.NotApplicable, match="binary factor"):
+        solver.solve(seller())
+    assert check_optimal_termination(solver.solve(seller(), options={"method": "auto"}))
+
+
+def test_unknown_option_is_refused_by_name() -> None:
+    with pytest.raises(bl.InvalidGame, match="mipgap"):
+        pyo.SolverFactory("bilevel").solve(seller(), options={"mipgap": 0.1})
+
+
+def test_errors_come_through_unchanged() -> None:
+    m = seller()
+    m.buyer.q.domain = pyo.Integers
+    with pytest.raises(bl.NotApplicable, match=r"buyer\.q"):
+        pyo.SolverFactory("bilevel").solve(m)
+
+
+def test_follower_that_can_never_respond_is_named_whatever_bounds_are_given() -> None:
+    """Rows q + o <= 3 beside q + o >= 4."""
+    m = seller()
+    m.buyer.less = pyo.Constraint(expr=m.buyer.q + m.buyer.o <= 3)
+    method = bl.KKT(complementarity=bl.BigM(bounds=100))
+    with pytest.raises(bl.InfeasibleFollower, match="buyer"):
+        pyo.SolverFactory("bilevel").solve(m, options={"method": method})
