@@ -20,7 +20,7 @@ from bilevel.errors import (
 from bilevel.explain import explain
 from bilevel.explanation import Explanation
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
-from bilevel.methods import KKT, BigM, Branching, StrongDuality
+from bilevel.methods import KKT, BigM, Branching, StrongDuality, ValueFunction
 from bilevel.plugin import BilevelSolver
 from bilevel.solution import Solution
 from bilevel.solve import solve
@@ -47,6 +47,7 @@ __all__ = [
     "StrongDuality",
     "UnboundedFollower",
     "Uncertain",
+    "ValueFunction",
     "compile",
     "diagnose",
     "explain",

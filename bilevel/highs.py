@@ -88,6 +88,8 @@ class PersistentHighs:
         if outcome is None or outcome.status == "infeasible":
             self._check(self._solver.clearSolver(), "clearSolver")
             outcome = self.attempt(_remaining(seconds, started), presolve=False)
+        if self._solver.getModelStatus() == highspy.HighsModelStatus.kUnboundedOrInfeasible:
+            outcome = self._unbounded_or_infeasible(_remaining(seconds, started))
         if len(self._program.products) and self._is_doubtful(outcome):
             outcome = self._settle(_remaining(seconds, started))
         if outcome is None:
@@ -320,6 +322,15 @@ class PersistentHighs:
         explained = program.rows.matrix.T @ outcome.row_duals + outcome.column_duals
         scale = 1 + np.maximum(np.abs(program.cost), np.abs(explained))
         return bool(np.max(np.abs(gradient - explained) / scale) > _STATIONARITY)
+
+    def _unbounded_or_infeasible(self, time_limit: float | None) -> Outcome | None:
+        """Say which of the two a program is: without cost it has a point or none."""
+        program = self.current()
+        free = replace(program, cost=np.zeros(len(program.cost)), products=Product.none())
+        status = PersistentHighs(free, replace(self._options, time_limit=time_limit, progress=None)).solve().status
+        if status == "infeasible":
+            return Outcome("infeasible", None, None, np.inf, None, None, 0, 0.0)
+        return Outcome("unbounded", None, None, -np.inf, None, None, 0, 0.0) if status == "optimal" else None
 
     def _settle(self, time_limit: float | None) -> Outcome | None:
         """Find out what a quadratic program is that HiGHS calls infeasible or unbounded, or fails on.

@@ -68,4 +68,23 @@ class Branching:
     responses: int = 20
 
 
+@dataclass(frozen=True, slots=True)
+class ValueFunction:
+    """Followers with integer variables: rounds of a master over stored responses, and the followers' answers to it.
+
+    Followers are linear and do not depend on each other; the leader's variables that they depend on have bounds.
+
+    Parameters
+    ----------
+    epsilon
+        Where continuous variables of the leader move a follower's rows: by how much a row must be broken, relative to
+        its right-hand side, when points are looked for near an optimum that is not attained.
+    max_iterations
+        Most rounds; ``None`` for no limit.
+    """
+
+    epsilon: float = 1e-5
+    max_iterations: int | None = None
+
+
 Method = KKT | StrongDuality | Branching

@@ -13,9 +13,9 @@ from bilevel.errors import SolverFailure
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
-from reformulations.farkas import proves_infeasible
+from reformulations.farkas import Farkas
 from reformulations.pair_rows import excluded_opposites, forced
-from reformulations.programs import Columns, Floats, Integers, MixedIntegerProgram, Product, Rows
+from reformulations.programs import Columns, Complementarity, Floats, Integers, MixedIntegerProgram, Product, Rows
 from reformulations.tangents import epigraph, tangents
 
 OPEN, SLACK_ZERO, MULTIPLIER_ZERO = 0, 1, 2
@@ -76,17 +76,16 @@ class NodeProgram:
 
     def __init__(self, image: Image, options: HighsOptions) -> None:
         self._pairs, self._size = image.mpec.complementarity, len(image.mpec.columns)
-        self._source, self._options = image.program, options
+        self._options = options
         self.integers: Integers = np.flatnonzero(image.program.columns.integer)
         program, self.parts = epigraph(_continuous(image.program))
         self._solver = PersistentHighs(program, options)
-        self._rows = program.rows
-        self._base = program.columns.lower, program.columns.upper, program.rows.upper
-        self._now = program.columns.lower.copy(), program.columns.upper.copy(), program.rows.upper.copy()
-        single = self._pairs.row < 0
-        entry = np.minimum(self._pairs.slack.indptr[:-1], max(self._pairs.slack.nnz - 1, 0))
-        self._bounded = np.where(single, self._pairs.slack.indices[entry], -1)
-        self._at = np.where(single, self._pairs.slack.data[entry] * self._pairs.offset, 0.0)
+        self._rows, self._farkas = program.rows, Farkas.of(program.rows.matrix)
+        self._columns = len(program.columns)
+        self._base = np.concatenate([program.columns.lower, program.columns.upper, program.rows.upper])
+        self._now = self._base.copy()
+        self._zero_at = self._columns + self._pairs.multiplier
+        self._active_at, self._active_side = _active_sides(self._pairs, self._columns)
         self._excluded = excluded_opposites(image.mpec)
         self.always_active, self._never_active = forced(image.mpec, image.bounds)
 
@@ -95,7 +94,8 @@ class NodeProgram:
         decisions = np.zeros(len(self._pairs), np.int8)
         decisions[self._pairs.equality | self.always_active] = SLACK_ZERO
         decisions[self._never_active] = MULTIPLIER_ZERO
-        return Node(-np.inf, 0, decisions, self._base[0][self.integers], self._base[1][self.integers])
+        lower, upper = self._base[self.integers], self._base[self._columns + self.integers]
+        return Node(-np.inf, 0, decisions, lower, upper)
 
     def child(self, node: Node, candidate: int, side: int, value: float) -> Node:
         """Return one of the two parts into which a candidate splits a node.
@@ -144,6 +144,8 @@ class NodeProgram:
 
     def add_tangents(self, point: Floats, heights: Floats, error: float) -> bool:
         """Cut off heights that are more than ``error`` below their squares; tell whether there were any."""
+        if not len(self.parts):
+            return False
         roots = self.parts.roots(point)
         chosen = np.flatnonzero(self.parts.weight * roots**2 - heights > error)
         if len(chosen):
@@ -153,6 +155,7 @@ class NodeProgram:
             )
             self._solver.add_rows(picked)
             self._rows = self._rows.append(picked)
+            self._farkas = Farkas.of(self._rows.matrix)
         return bool(len(chosen))
 
     def integer_point(self, node: Node) -> Floats | None:
@@ -166,42 +169,44 @@ class NodeProgram:
 
     def are_integer(self, columns: Integers) -> bool:
         """Tell whether all of the columns are integer or fixed in the whole game."""
-        fixed = self._base[0][columns] == self._base[1][columns]
+        fixed = self._base[columns] == self._base[self._columns + columns]
         return bool(np.all(np.isin(columns, self.integers) | fixed))
 
     def _move(self, node: Node) -> bool:
-        """Give HiGHS the bounds of the node; False where they contradict each other."""
-        lower, upper, row_upper = (array.copy() for array in self._base)
-        lower[self.integers], upper[self.integers] = node.lower, node.upper
-        zero = node.decisions == MULTIPLIER_ZERO
-        upper[self._pairs.multiplier[zero]] = 0.0
-        active = (node.decisions == SLACK_ZERO) & ~self._pairs.equality
-        single, several = active & (self._bounded >= 0), active & (self._bounded < 0)
-        column, at = self._bounded[single], self._at[single]
-        np.maximum.at(lower, column, at)
-        np.minimum.at(upper, column, at)
-        row_upper[self._pairs.row[several]] = self._pairs.offset[several]
+        """Give HiGHS the bounds and sides of the node; False where the bounds of a column contradict each other."""
+        n, values = self._columns, self._base.copy()
+        active = node.decisions == SLACK_ZERO
+        values[self._active_at[active]] = self._active_side[active]
+        values[self._zero_at[node.decisions == MULTIPLIER_ZERO]] = 0.0
+        values[self.integers], values[n + self.integers] = node.lower, node.upper
+        changed = np.flatnonzero(values != self._now)
+        split = int(changed.searchsorted(2 * n))
+        columns = changed[:split] % n
+        lower, upper = values[columns], values[n + columns]
         crossing = lower > upper
         if crossing.any():
             if np.any(lower[crossing] - upper[crossing] > CROSSING * (1 + np.abs(lower[crossing]))):
                 return False
-            lower[crossing] = upper[crossing]
-        changed = np.flatnonzero((lower != self._now[0]) | (upper != self._now[1]))
-        if len(changed):
-            self._solver.change_column_bounds(changed, lower[changed], upper[changed])
-        rows = np.flatnonzero(row_upper != self._now[2])
-        if len(rows):
-            self._solver.change_row_bounds(rows, self._rows.lower[rows], row_upper[rows])
-        self._now = lower, upper, row_upper
+            upper[crossing] = lower[crossing]
+        if split:
+            self._solver.change_column_bounds(columns, lower, upper)
+        if split < len(changed):
+            rows = changed[split:] - 2 * n
+            self._solver.change_row_bounds(rows, self._rows.lower[rows], values[2 * n + rows])
+        self._now = values
         return True
+
+    def _bounds(self) -> tuple[Floats, Floats]:
+        return self._now[: self._columns], self._now[self._columns : 2 * self._columns]
 
     def _is_proved(self) -> bool:
         ray = self._solver.infeasibility_ray()
         if ray is None or len(ray) != len(self._rows):
             return False
         row_upper = self._rows.upper.copy()
-        row_upper[: len(self._now[2])] = self._now[2]
-        return proves_infeasible(self._rows.matrix, (self._rows.lower, row_upper), (self._now[0], self._now[1]), ray)
+        sides = self._now[2 * self._columns :]
+        row_upper[: len(sides)] = sides
+        return self._farkas.proves(ray, (self._rows.lower, row_upper), self._bounds())
 
     def _again(self) -> Outcome | None:
         try:
@@ -210,7 +215,7 @@ class NodeProgram:
             return None
 
     def _boxed(self) -> Outcome | None:
-        lower, upper = self._now[0], self._now[1]
+        lower, upper = self._bounds()
         free = np.flatnonzero(np.isinf(lower) | np.isinf(upper))
         low, high = np.maximum(lower[free], -GUIDING_BOX), np.minimum(upper[free], GUIDING_BOX)
         high, low = np.maximum(low, high), np.minimum(low, high)
@@ -218,6 +223,19 @@ class NodeProgram:
         outcome = self._solver.attempt(self._options.time_limit, presolve=False)
         self._solver.change_column_bounds(free, lower[free], upper[free])
         return outcome
+
+
+def _active_sides(pairs: Complementarity, n: int) -> tuple[Integers, Floats]:
+    """Return where each pair's slack becomes zero, and by which value, in lower bounds, upper bounds, upper sides.
+
+    The bound ``z >= l`` has ``z <= l`` for it, ``-z >= -u`` has ``z >= u``, a row its lower side as the upper one. An
+    equality repeats what it has.
+    """
+    entry = np.minimum(pairs.slack.indptr[:-1], max(pairs.slack.nnz - 1, 0))
+    column, sign = pairs.slack.indices[entry], pairs.slack.data[entry]
+    single = pairs.row < 0
+    position = np.where(single, np.where(sign > 0, n, 0) + column, 2 * n + pairs.row)
+    return position, np.where(single, sign * pairs.offset, pairs.offset)
 
 
 def _continuous(program: MixedIntegerProgram) -> MixedIntegerProgram:

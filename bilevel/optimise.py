@@ -6,9 +6,10 @@ import time
 
 import numpy as np
 
+from bilevel.alternating import alternating_start
 from bilevel.answer import Answer, Limits
 from bilevel.branching import branch_and_bound
-from bilevel.errors import SolverFailure
+from bilevel.convex import convex_optimum
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.methods import Branching
 from bilevel.outcome import Outcome
@@ -21,6 +22,12 @@ __all__ = ["Answer", "Limits", "optimise", "pattern_of", "polished"]
 
 ROUNDS = 200
 """Most rounds of tangents; the gap is reported as it stands after them."""
+
+MANY_PAIRS = 100
+"""With so many complementarities a start by alternating responses pays for its seconds."""
+
+HEURISTIC_SECONDS = 5.0
+"""Time for restarts of that search; a tenth of the time limit where that is less."""
 
 FARTHEST = 1e10
 """No tangent is taken farther out to bound an objective from below."""
@@ -37,6 +44,9 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     if isinstance(image.method, Branching):
         return branch_and_bound(image, limits, start)
     began = time.perf_counter()
+    if start is None and len(image.binaries) >= MANY_PAIRS:
+        seconds = HEURISTIC_SECONDS if limits.time_limit is None else min(HEURISTIC_SECONDS, 0.1 * limits.time_limit)
+        start = alternating_start(image, threads=limits.threads, seconds=seconds)
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
     solver = PersistentHighs(image.program, _options(limits))
@@ -120,13 +130,8 @@ def polished(image: Image, point: Floats, threads: int | None = None) -> Floats:
     size = len(image.mpec.columns)
     active = pattern_of(image, point[:size]) if len(point) < len(image.program.columns) else point[size:]
     program = _fixed_program(image, point[:size], np.round(active))
-    try:
-        outcome = PersistentHighs(program, HighsOptions(threads=threads)).solve()
-    except SolverFailure:
-        outcome = None
-    if outcome is None or outcome.point is None or outcome.status != "optimal":
-        return point[:size]
-    return outcome.point
+    best = convex_optimum(program, threads)
+    return point[:size] if best is None else best
 
 
 def _fixed_program(image: Image, point: Floats, active: Floats) -> MixedIntegerProgram:

@@ -114,7 +114,7 @@ def _compile(
     mpec = linear.program
     if isinstance(method, Branching) and not _multiplies_multipliers(mpec):
         mpec, bounds = interval_bounds(mpec)
-        _refuse_without_point(mpec, bounds, source.players, threads)
+        _refuse_without_point(mpec, bounds, linear.program, source.players, threads)
     elif known is None:
         given_ranges = None if given is None else _given_ranges(mpec, _multiplier_signs(source, to_source, mpec), given)
         derived = derive_bounds(mpec, given_ranges, threads)
@@ -153,12 +153,15 @@ def _multiplies_multipliers(mpec: MPEC) -> bool:
     return bool(np.isin(used, mpec.complementarity.multiplier).any())
 
 
-def _refuse_without_point(mpec: MPEC, bounds: Bounds, players: Sequence[str], threads: int | None) -> None:
+def _refuse_without_point(
+    mpec: MPEC, bounds: Bounds, declared: MPEC, players: Sequence[str], threads: int | None
+) -> None:
+    """Refuse a game whose relaxation has no point; ``declared`` is the MPEC before its boxes were propagated."""
     program = without_complementarity(mpec, bounds)
     columns = replace(program.columns, integer=np.zeros(len(program.columns), bool))
     free = replace(program, columns=columns, cost=np.zeros(len(columns)), products=Product.none())
     if PersistentHighs(free, HighsOptions(threads=threads)).solve().status == "infeasible":
-        refuse_hopeless_followers(mpec, players, threads)
+        refuse_hopeless_followers(declared, players, threads)
         raise InfeasibleGame(NO_POINT)
 
 

@@ -16,9 +16,10 @@ from bilevel.certify import Certificate, certify
 from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.integer_followers import has_integer_followers, solve_integer_game
 from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.load import load
-from bilevel.methods import KKT, Branching, Method
+from bilevel.methods import KKT, Branching, Method, ValueFunction
 from bilevel.optimise import Answer, Limits, optimise
 from bilevel.pipeline import Image, optimality_system
 from bilevel.read import Game, read
@@ -30,7 +31,7 @@ from reformulations.programs import LEADER, Product
 def solve(  # noqa: PLR0913 - the public contract
     model: BlockData,
     *,
-    method: Method | CCG | str = "auto",
+    method: Method | ValueFunction | CCG | str = "auto",
     solver: str = "highs",
     gap: float = 1e-6,
     time_limit: float | None = None,
@@ -47,7 +48,7 @@ def solve(  # noqa: PLR0913 - the public contract
         A Pyomo model with followers (:class:`bilevel.Follower`).
     method
         ``"auto"``, or a value: ``bl.KKT(complementarity=bl.BigM(bounds=...))``, ``bl.StrongDuality()``; games
-        with nature are solved by ``bl.CCG(...)``.
+        with integer followers are solved by ``bl.ValueFunction()``, games with nature by ``bl.CCG(...)``.
     solver
         ``"highs"``.
     gap
@@ -89,6 +90,10 @@ def solve(  # noqa: PLR0913 - the public contract
         return solve_robust_game(game, method, limits, progress)
     if isinstance(method, CCG):
         raise InvalidGame("method=bl.CCG(...): the game has no bl.Uncertain variables")
+    if method == "auto" and has_integer_followers(game):
+        method = ValueFunction()
+    if isinstance(method, ValueFunction):
+        return solve_integer_game(game, method, limits, progress)
     chosen = chosen_method(method)
     try:
         compiled = compile_read(game, method, threads)

@@ -59,12 +59,16 @@ class Names(Sequence[str]):
 
 
 def freeze(program: object) -> None:
-    """Make every array of a dataclass read-only."""
+    """Make every array of a dataclass read-only, matrices sorted and without repeated entries."""
     for item in fields(program):  # type: ignore[arg-type]
         value = getattr(program, item.name)
         if isinstance(value, np.ndarray):
             value.flags.writeable = False
         elif isinstance(value, sparse.csr_array):
+            if not value.has_canonical_format:  # scipy sorts in place when it needs to, which read-only arrays forbid
+                value = value.copy()
+                value.sum_duplicates()
+                object.__setattr__(program, item.name, value)
             for array in (value.data, value.indices, value.indptr):
                 array.flags.writeable = False
 

@@ -51,21 +51,20 @@ def candidates(
     """
     slack = np.maximum(pairs.slacks(point), 0.0)
     multiplier = np.maximum(point[pairs.multiplier], 0.0)
-    open_ended = box[0] < box[1]
-    fractional = open_ended & (np.abs(values - np.round(values)) > INTEGRAL)
-    violated = undecided & (np.minimum(slack, multiplier) > ZERO)
-    if violated.any() or fractional.any():
-        pair, integer = np.flatnonzero(violated), np.flatnonzero(fractional)
-    else:
-        pair, integer = np.flatnonzero(undecided), np.flatnonzero(open_ended & ~undecided.any())
-    # an integer value is split off from those above it, at its upper bound from those below
-    at = np.where(fractional, values, np.minimum(np.round(values), box[1] - 1) + 0.5)[integer]
-    return Candidates(
-        np.concatenate([pair, len(pairs) + integer]),
-        np.concatenate(
-            [np.stack([slack[pair], multiplier[pair]], axis=1), np.stack([at - np.floor(at), np.ceil(at) - at], axis=1)]
-        ),
-        np.concatenate([np.zeros(len(pair)), at]),
-        bool(fractional.any()),
-        bool(violated.any()),
-    )
+    pair = np.flatnonzero(undecided & (np.minimum(slack, multiplier) > ZERO))
+    open_ended = np.flatnonzero(box[0] < box[1])
+    integer = open_ended[np.abs(values[open_ended] - np.round(values[open_ended])) > INTEGRAL]
+    violated, fractional = len(pair) > 0, len(integer) > 0
+    if not (violated or fractional):
+        pair = np.flatnonzero(undecided)
+        integer = open_ended if len(pair) == 0 else integer
+    at = values[integer]
+    if not fractional:
+        # an integer value is split off from those above it, at its upper bound from those below
+        at = np.minimum(np.round(at), box[1][integer] - 1) + 0.5
+    count = len(pair)
+    amounts, places = np.empty((count + len(integer), 2)), np.zeros(count + len(integer))
+    amounts[:count, 0], amounts[:count, 1] = slack[pair], multiplier[pair]
+    amounts[count:, 0], amounts[count:, 1] = at - np.floor(at), np.ceil(at) - at
+    places[count:] = at
+    return Candidates(np.concatenate([pair, len(pairs) + integer]), amounts, places, fractional, violated)

@@ -26,9 +26,9 @@ class FollowersGap:
     optimality gaps, and ``y + d`` are best responses (linear programming duality).
 
     ``linking`` are the columns of others that enter the followers' rows and gradients. Where
-    ``settles``, there is one follower, and its multipliers enter neither the leader's objective nor
-    its rows: with the linking columns fixed, every optimal ``y`` is complementary to any optimal
-    multiplier, so the pattern of one response holds them all.
+    ``settles``, there is one follower, linear, and its multipliers enter neither the leader's objective
+    nor its rows: with the linking columns fixed, ``lambda`` is optimal whatever ``y``, and every optimal ``y``
+    is complementary to it, so the pattern of one response holds them all.
     """
 
     program: MixedIntegerProgram
@@ -52,7 +52,7 @@ class FollowersGap:
         matrix = sparse.csr_array(block.tocsc()[:, pairs.multiplier].tocsr())
         program = MixedIntegerProgram(columns, Rows(matrix, right, right, names), np.zeros(p), 0.0)
         linking = np.setdiff1d(np.concatenate([pairs.slack.indices, held.indices]), mpec.stationarity.column)
-        return cls(program, mpec, held, linking.astype(np.int64), _settles(mpec))
+        return cls(program, mpec, held, linking.astype(np.int64), _settles(mpec, held))
 
     def slacks(self, point: Floats) -> Floats:
         """Return the slacks ``(p,)`` at a point, the cost of the program; zero for equalities."""
@@ -69,9 +69,10 @@ class FollowersGap:
         return np.asarray(~self.mpec.complementarity.equality & (multipliers > smallest))
 
 
-def _settles(mpec: MPEC) -> bool:
+def _settles(mpec: MPEC, held: Matrix) -> bool:
     pairs = mpec.complementarity
-    if len(np.unique(pairs.owner)) != 1 or len(mpec.aliases):
+    curved = np.isin(held.indices, mpec.stationarity.column).any()
+    if curved or len(np.unique(pairs.owner)) != 1 or len(mpec.aliases):
         return False
     multiplier = np.zeros(len(mpec.columns), bool)
     multiplier[pairs.multiplier] = True

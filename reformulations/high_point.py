@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from reformulations.interval import activity_range
 from reformulations.products import BinaryProducts
 from reformulations.programs import (
     LEADER,
@@ -206,7 +207,6 @@ def _refuse_products(game: BilevelProgram, mpec: MPEC) -> None:
             )
 
 
-
 def tightened(relaxation: HighPoint, columns: Columns) -> HighPoint:
     """Return the relaxation with other bounds of its columns, valid ones."""
     return replace(relaxation, program=replace(relaxation.program, columns=columns))
@@ -215,8 +215,9 @@ def tightened(relaxation: HighPoint, columns: Columns) -> HighPoint:
 def relaxed_responses(relaxation: HighPoint) -> Booleans:
     """Mask the columns ``(n,)`` whose integrality the relaxation does not need once responses are stored.
 
-    Where the leader's objective holds a follower's columns only as ``-k f`` with ``k >= 0``, and the leader's rows do not
-    hold them, only the value of the follower's objective matters, and stored responses say what that is.
+    Where the leader's objective holds a follower's columns only as ``-k f`` with ``k >= 0``, the leader's rows do not hold
+    them, and their lower bounds are a response to everything, only the value of the follower's objective matters, and
+    stored responses say what that is.
     """
     game, program = relaxation.game, relaxation.program
     n = len(game.columns)
@@ -226,10 +227,22 @@ def relaxed_responses(relaxation: HighPoint) -> Booleans:
     sense = game.objectives.sense
     for player in relaxation.followers.tolist():
         mine = game.column_owner == player
-        if mine[upper].any() or mine[multiplied].any():
+        if mine[upper].any() or mine[multiplied].any() or not _idles(relaxation, player):
             continue
         own = sense[player] * game.objectives.linear[[player]].toarray().ravel()[mine]
         leader = program.cost[:n][mine]
         if leader @ own <= 0 and np.linalg.matrix_rank(np.stack([own, leader])) <= 1:
             chosen |= mine
     return chosen & game.columns.integer
+
+
+def _idles(relaxation: HighPoint, player: int) -> bool:
+    """Tell whether a follower's rows hold with its columns at their lower bounds, whatever the leader does."""
+    game, box = relaxation.game, relaxation.program.columns
+    n, mine = len(game.columns), game.column_owner == player
+    if not np.isfinite(game.columns.lower[mine]).all():
+        return False
+    rows = np.flatnonzero(relaxation.decided & (game.row_owner == player))
+    upper = np.where(mine, game.columns.lower, box.upper[:n])
+    least, most = activity_range(sparse.csr_array(game.rows.matrix[rows]), np.where(mine, upper, box.lower[:n]), upper)
+    return bool(np.all(most <= game.rows.upper[rows]) and np.all(least >= game.rows.lower[rows]))

@@ -127,14 +127,17 @@ class _Levels:
             ends = self._box.lower[list(level.columns)] - self._box.upper[list(level.columns)]
             column = level.columns[int(np.argmax(~np.isfinite(ends)))]
             raise NotApplicable(
-                self._box.names[column], "no finite bound can be derived for it, and it moves a follower's row; give it bounds"
+                self._box.names[column],
+                "no finite bound can be derived for it, and it moves a follower's row; give it bounds",
             )
         sizes = [len(level.columns) for level in self._written]
         row = np.concatenate([np.repeat(np.arange(count), sizes), np.arange(count)]).astype(np.int64)
         own = first + np.arange(count)
         column = np.concatenate([np.array([j for level in self._written for j in level.columns], np.int64), own])
         thresholds = np.array([level.threshold for level in self._written])
-        data = np.concatenate([np.array([c for level in self._written for c in level.coefficients]), lowest - thresholds])
+        data = np.concatenate(
+            [np.array([c for level in self._written for c in level.coefficients]), lowest - thresholds]
+        )
         matrix = sparse.coo_array((data, (row, column)), shape=(count, first + count)).tocsr()
         names = Names(count, lambda i: f"level {i + 1} holds")
         implied = Rows(sparse.csr_array(matrix), lowest, np.full(count, np.inf), names)

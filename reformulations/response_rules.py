@@ -43,9 +43,7 @@ def fixed_rule(relaxation: HighPoint, follower: int, point: Floats) -> Rule:
     return Rule(follower, np.where(mine, whole, 0.0), sparse.csr_array((n, n)))
 
 
-def affine_rule(
-    relaxation: HighPoint, follower: int, point: Floats, row_duals: Floats, column_duals: Floats
-) -> Rule:
+def affine_rule(relaxation: HighPoint, follower: int, point: Floats, row_duals: Floats, column_duals: Floats) -> Rule:
     """Return the rule that keeps active what is active at ``point``, the integers fixed.
 
     With the integers of a response fixed, its continuous part ``w`` solves a linear program with an optimal

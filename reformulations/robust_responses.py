@@ -47,14 +47,21 @@ def robust_response(relaxation: HighPoint, held: HeldGame, follower: int, target
     held_part = np.asarray(moved @ held.point)
     matrix = program.rows.matrix
     parts, right, scale = [], [], []
-    for sign, side, worst in ((1.0, program.rows.upper, most - held_part), (-1.0, program.rows.lower, held_part - least)):
+    for sign, side, worst in (
+        (1.0, program.rows.upper, most - held_part),
+        (-1.0, program.rows.lower, held_part - least),
+    ):
         counts = np.flatnonzero((span > 0) & np.isfinite(side))
         parts.append(sign * matrix[counts])
         right.append(sign * side[counts] - worst[counts])
         scale.append(span[counts])
     sizes = np.concatenate(scale)
     k, q = len(sizes), len(program.columns)
-    lost = sparse.hstack([sparse.vstack(parts), -sparse.diags_array(sizes, shape=(k, k))]) if k else sparse.csr_array((0, q))
+    lost = (
+        sparse.hstack([sparse.vstack(parts), -sparse.diags_array(sizes, shape=(k, k))])
+        if k
+        else sparse.csr_array((0, q))
+    )
     good = sparse.csr_array(np.concatenate([program.cost, np.zeros(k)])[None, :])
     zeros = np.full(k + 1, -np.inf)
     extra = Rows(

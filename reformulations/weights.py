@@ -206,8 +206,10 @@ def _restricted(restrictions: list[Restriction]) -> dict[int, float] | int:
             for p, slope in slopes.items():
                 matrix[i, place[p]] = slope
         solution = np.linalg.lstsq(matrix, right, rcond=None)[0]
+        largest = np.abs(solution).max()
+        solution[np.abs(solution) <= DUST * largest] = 0.0
         miss = np.abs(matrix @ solution - right)
-        scale = np.abs(right) + np.abs(matrix) @ np.abs(solution)
+        scale = np.abs(right) + np.abs(matrix).max(axis=1) * largest
         worst = int(np.argmax(miss - TOLERANCE * scale))
         if miss[worst] > TOLERANCE * scale[worst]:
             return group[worst][0]

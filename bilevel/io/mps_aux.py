@@ -131,7 +131,9 @@ def _with_interdiction(file: LinearFile, auxiliary: Auxiliary, path: str | Path)
         raise InvalidGame(f"{path}: IC is given for {len(auxiliary.interdiction_cost)} of {n} columns")
     upper = file.columns.upper
     for j in np.flatnonzero(~np.isfinite(upper) | (file.columns.lower != 0))[:1]:
-        raise InvalidGame(f"{path}: column {file.columns.names[int(j)]} needs bounds from 0 to a number to be interdicted")
+        raise InvalidGame(
+            f"{path}: column {file.columns.names[int(j)]} needs bounds from 0 to a number to be interdicted"
+        )
     names = file.columns.names
     binary = Columns(np.zeros(n), np.ones(n), np.ones(n, bool), Names(n, lambda j: f"interdict_{names[j]}"))
     eye = sparse.eye_array(n, format="csr")

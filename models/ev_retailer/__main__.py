@@ -24,6 +24,10 @@ from reformulations.radii import Radii, hoeffding_linf, literature_radii, weissm
 
 SMALL_TYPES, SMALL_SCENARIOS = 4, 3
 SAMPLES = 1000
+WIDTH = 120
+"""Columns of the tables where the output is no terminal."""
+NOMINAL_SECONDS = 60.0
+"""The nominal game may take this long, or as long as the robust one did: its plan is for comparison only."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -86,7 +90,7 @@ def chosen_radii(data: Instance, arguments: argparse.Namespace) -> Radii:
 
 
 def solve(
-    console: Console, data: Instance, radii: Radii, arguments: argparse.Namespace, title: str
+    console: Console, data: Instance, radii: Radii, arguments: argparse.Namespace, time_limit: float | None, title: str
 ) -> tuple[pyo.ConcreteModel, bl.Solution, Monitor]:
     """Declare and solve the game with live progress."""
     m = ev_retailer(data, radii.l1, radii.linf)
@@ -94,7 +98,7 @@ def solve(
         solution = bl.solve(
             m,
             gap=arguments.gap,
-            time_limit=arguments.time_limit,
+            time_limit=time_limit,
             threads=arguments.threads,
             progress=monitor.take,
         )
@@ -132,7 +136,8 @@ def compare_and_draw(
         )
         return
     plans = {"robust": outcome.plan}
-    m, solution, _ = solve(console, data, Radii(0.0, 0.0), arguments, "nominal game, for comparison")
+    seconds = max(NOMINAL_SECONDS, monitor.rounds[-1].seconds if monitor.rounds else 0.0)
+    m, solution, _ = solve(console, data, Radii(0.0, 0.0), arguments, seconds, "nominal game, for comparison")
     if solution.point is not None:
         plans["nominal"] = plan_of(m, data)
     samples = profit_samples(evaluator, data, outcome.ball, plans)
@@ -144,7 +149,7 @@ def compare_and_draw(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when the certificate holds."""
     arguments = parser().parse_args(argv)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
         data = read_instance(
             arguments.data,
@@ -162,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{len(data.stays)} types of vehicles, {len(data.scenarios)} real-time price scenarios, {arguments.utility} "
         f"utility; shares within L1 {radii.l1:.4g}, Linf {radii.linf:.4g}"
     )
-    m, solution, monitor = solve(console, data, radii, arguments, "robust game")
+    m, solution, monitor = solve(console, data, radii, arguments, arguments.time_limit, "robust game")
     console.print(solution.iterations)
     console.print(solution)
     if solution.point is None:

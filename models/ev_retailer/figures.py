@@ -142,14 +142,9 @@ def convergence(monitor: Monitor) -> Figure:
     left.fill_between(count, lower, upper, color=SKY, alpha=0.3)
     left.plot(count, upper, color=VERMILION, marker="v", label="proven bound")
     left.plot(count, lower, color=BLUE, marker="^", label="worst case of the best plan")
-    for at, low, high, round_ in zip(count, lower, upper, monitor.rounds, strict=True):
-        left.annotate(
-            f"gap {100 * round_.gap:.2f} %",
-            (at, (low + high) / 2),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-        )
+    for at, low, round_ in zip(count, lower, monitor.rounds, strict=True):
+        gap = f"gap {100 * round_.gap:.2f} %"
+        left.annotate(gap, (at, low), xytext=(0, -18), textcoords="offset points", ha="center")
     left.set_xlim(0.5, len(count) + 1.0)
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.margins(y=0.25)
@@ -176,7 +171,7 @@ def convergence(monitor: Monitor) -> Figure:
     right.set_title("Branch and bound inside the masters")
     right.set_xlabel("seconds")
     right.set_ylabel("profit, yuan a day")
-    right.legend(loc="best")
+    right.legend(loc="upper right")
     return figure
 
 
@@ -227,7 +222,7 @@ def profit_spread(samples: Samples) -> Figure:
             axes.axvline(profits.min(), color=colour, lw=1.5, ls="--")
         axes.set_title(f"Shares {source}")
         axes.set_xlabel("profit, yuan a day")
-        axes.margins(y=0.3)
-        axes.legend(loc="upper left", fontsize=9)
+        axes.margins(y=0.4)
+        axes.legend(loc="upper right", fontsize=9)
     panels[0].set_ylabel(f"of {len(next(iter(next(iter(samples.values())).values())))} samples")
     return figure

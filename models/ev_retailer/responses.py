@@ -49,7 +49,7 @@ def best_response(stay: Stay, battery: Battery, price: Floats, value_to_retailer
         [
             np.full(count, most - stay.arrival_energy_kwh),
             np.full(count, stay.arrival_energy_kwh - least),
-            [np.inf],
+            [battery.power_kw * np.abs(worth).sum()],
         ]
     )
     needed = np.array([stay.departure_energy_kwh - stay.arrival_energy_kwh])

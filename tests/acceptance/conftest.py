@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 _REFUSED = pytest.StashKey[dict[str, str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash.setdefault(_REFUSED, {})
+_UNBOUNDED = pytest.StashKey[dict[str, str]]()
+_TITLES = {
+    _REFUSED: "external cases refused, each as the tests expect",
+    _UNBOUNDED: "external cases without derived bounds: refused by bl.KKT(), solved without big-M by default",
+}
 
 
 @pytest.fixture
@@ -17,10 +18,16 @@ def refused(request: pytest.FixtureRequest) -> dict[str, str]:
     return request.config.stash.setdefault(_REFUSED, {})
 
 
+@pytest.fixture
+def unbounded(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Cases for which no bound could be derived in this run, with the message; printed at its end."""
+    return request.config.stash.setdefault(_UNBOUNDED, {})
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = config.stash.get(_REFUSED, {})
-    if not found:
-        return
-    terminalreporter.section(f"{len(found)} external cases refused, each as the tests expect")
-    for name in sorted(found):
-        terminalreporter.line(f"{name}: {found[name]}")
+    for key, title in _TITLES.items():
+        found = config.stash.get(key, {})
+        if found:
+            terminalreporter.section(f"{len(found)} {title}")
+        for name in sorted(found):
+            terminalreporter.line(f"{name}: {found[name]}")

@@ -1,10 +1,12 @@
 """External cases with recorded optima: solved to the recorded value, or refused as the tables below say.
 
-Every refusal is listed again at the end of the run; ``pytest tests/acceptance`` prints the list alone.
+What was refused is listed again at the end of the run; ``pytest tests/acceptance/test_cases.py`` prints the list.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +16,47 @@ import bilevel as bl
 from tests.problems.external import declare, declare_special, is_conic, load_case, load_special
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases"
-SECONDS = 120.0
+SPECIAL = FOLDER / "special.json"
 
-LEADER_ENTERS_A_ROW = (bl.NotApplicable, "in a follower's row is exact only when the leader's variable in it is binary")
-NOT_CONVEX = (bl.NotApplicable, "is not convex in its own variables")
-QUADRATIC_LEADER = (bl.NotApplicable, "no identity of the optimality conditions holds the product")
-CUBIC = (bl.NotApplicable, "is neither linear nor a product of two variables")
-INTEGER_FOLLOWER = (bl.NotApplicable, "decides an integer variable")
-NO_MULTIPLIER_BOUND = (bl.NoBound, "no finite bound can be derived for its multiplier")
-NO_SLACK_BOUND = (bl.NoBound, "no finite bound can be derived for its slack")
+PRODUCT_IN_A_ROW = "in a follower's row is exact only when the leader's variable in it is binary"
+QUADRATIC_LEADER = "no identity of the optimality conditions holds the product"
+INTEGER_FOLLOWER = "decides an integer variable"
 
-REFUSED: dict[str, tuple[type[bl.BilevelError], str]] = {
-    # quadratic rows of a follower, some of them nonconvex
-    "bolib_Bard1988Ex3": LEADER_ENTERS_A_ROW,
-    "bolib_FrankeEtal2018Ex521": LEADER_ENTERS_A_ROW,
-    "bolib_NieWangYe2017Ex58": LEADER_ENTERS_A_ROW,
-    "bolib_Outrata1990Ex2d": LEADER_ENTERS_A_ROW,
-    "basblib_mb_2007_04": NOT_CONVEX,
+REFUSED: dict[str, str] = {
+    # followers with quadratic rows, some of them nonconvex
+    "bolib_Bard1988Ex3": PRODUCT_IN_A_ROW,
+    "bolib_FrankeEtal2018Ex521": PRODUCT_IN_A_ROW,
+    "bolib_NieWangYe2017Ex58": PRODUCT_IN_A_ROW,
+    "bolib_Outrata1990Ex2d": PRODUCT_IN_A_ROW,
+    "basblib_mb_2007_04": "is not convex in its own variables",
+    # leaders with quadratic rows, or an objective that is not convex jointly
+    "jump_qp_lower_min": QUADRATIC_LEADER,
+    "jump_qp_lower_max": QUADRATIC_LEADER,
+    "jump_nlp_01": QUADRATIC_LEADER,
+    "jump_nlp_02": "the term x**3 is neither linear nor a product of two variables",
+    "jump_nlp_04": QUADRATIC_LEADER,
+    "mibs_v1": INTEGER_FOLLOWER,
+    "mibs_v2": INTEGER_FOLLOWER,
+    "mibs_v3": INTEGER_FOLLOWER,
+    "mibs_v4": INTEGER_FOLLOWER,
+    "mibs_v5": INTEGER_FOLLOWER,
+    "mibs_v6": INTEGER_FOLLOWER,
+    "mibs_docs_example2": INTEGER_FOLLOWER,
+}
+"""Cases outside what the package solves, and what it says."""
+
+NO_MULTIPLIER_BOUND = "no finite bound can be derived for its multiplier"
+NO_SLACK_BOUND = "no finite bound can be derived for its slack"
+
+WITHOUT_BOUND: dict[str, str] = {
     # the leader's variables are not bounded, hence nor are slacks
     "bileveljump_11a": NO_SLACK_BOUND,
     "bolib_DempeFranke2011Ex42": NO_SLACK_BOUND,
     "bolib_MershaDempe2006Ex2": NO_SLACK_BOUND,
     "bolib_Yezza1996Ex41": NO_SLACK_BOUND,
+    "jump_12_a0": NO_SLACK_BOUND,
+    "jump_12_a0.1": NO_SLACK_BOUND,
+    "jump_12_a0.2": NO_SLACK_BOUND,
     # the leader's prices are not bounded, hence nor are multipliers
     "bileveljump_HTP_quad04": NO_MULTIPLIER_BOUND,
     "bileveljump_HTP_quad06b": NO_MULTIPLIER_BOUND,
@@ -50,7 +71,8 @@ REFUSED: dict[str, tuple[type[bl.BilevelError], str]] = {
     "bolib_TollSettingP3": NO_MULTIPLIER_BOUND,
     "bolib_TollSettingP4": NO_MULTIPLIER_BOUND,
     "bolib_TollSettingP5": NO_MULTIPLIER_BOUND,
-    # some leader decisions leave the follower's feasible set without interior
+    "jump_eq_price": NO_MULTIPLIER_BOUND,
+    # some decisions of the leader leave the follower's feasible set without interior
     "derivedLP_2AP05-1": NO_MULTIPLIER_BOUND,
     "derivedLP_binarybmilplib_10_1": NO_MULTIPLIER_BOUND,
     "derivedLP_binarybmilplib_10_2": NO_MULTIPLIER_BOUND,
@@ -65,30 +87,12 @@ REFUSED: dict[str, tuple[type[bl.BilevelError], str]] = {
     "derivedLP_p0033-0.900000": NO_MULTIPLIER_BOUND,
     "derivedLP_stein27-0.500000": NO_MULTIPLIER_BOUND,
 }
-"""Cases of ``continuous`` and ``derived`` that are refused, and how."""
-
-SPECIAL_REFUSED: dict[str, tuple[type[bl.BilevelError], str]] = {
-    "jump_eq_price": NO_MULTIPLIER_BOUND,  # bids are not bounded; the library has it with a price cap
-    "jump_12_a0": NO_SLACK_BOUND,
-    "jump_12_a0.1": NO_SLACK_BOUND,
-    "jump_12_a0.2": NO_SLACK_BOUND,
-    "jump_qp_lower_min": QUADRATIC_LEADER,  # price times quantity of the leader's own, not concave jointly
-    "jump_qp_lower_max": QUADRATIC_LEADER,
-    "jump_nlp_01": QUADRATIC_LEADER,
-    "jump_nlp_02": CUBIC,
-    "jump_nlp_04": QUADRATIC_LEADER,
-    "mibs_v1": INTEGER_FOLLOWER,
-    "mibs_v2": INTEGER_FOLLOWER,
-    "mibs_v3": INTEGER_FOLLOWER,
-    "mibs_v4": INTEGER_FOLLOWER,
-    "mibs_v5": INTEGER_FOLLOWER,
-    "mibs_v6": INTEGER_FOLLOWER,
-    "mibs_docs_example2": INTEGER_FOLLOWER,
-}
-"""Cases of ``special.json`` that are refused, and how."""
+"""Cases that ``bl.KKT()`` refuses for want of bounds, and what it says; by default they are solved without big-M."""
 
 CONIC = {"jump_conic01", "jump_conic02", "jump_conic03", "jump_conic04"}
 """Cases of ``special.json`` with second-order cones, which the language cannot state."""
+
+INFEASIBLE = {"bolib_MitsosBarton2006Ex32", "jump_fruits_pmax0.05"}
 
 CORRECTED = {
     "gams_flds911": -13.0,  # -6 in print is a local point; the optimum is at (5, 4, 2)
@@ -96,19 +100,47 @@ CORRECTED = {
 }
 """Optima of ``special.json`` where its record has none, or a wrong one."""
 
-LONG: set[str] = set()
+LONG = {"derivedLP_2AP05-1", "derivedLP_bmilplib_110_4"}
 """Cases that take more than 20 seconds."""
 
-
-def names(folder: str) -> list[Any]:
-    """The cases of a folder as test parameters; one that will be skipped where the folder is absent."""
-    found = sorted(path.stem for path in (FOLDER / folder).glob("*.json")) or ["(no cases)"]
-    return [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in found]
+NOT_PROVEN = {"derivedLP_2AP05-1"}
+"""Cases solved to the recorded value whose bound is not closed in time."""
 
 
-def special_names() -> list[str]:
-    path = FOLDER / "special.json"
-    return sorted(load_special(path)) if path.is_file() else ["(no cases)"]
+def paths() -> dict[str, Path]:
+    return {path.stem: path for folder in ("continuous", "derived") for path in (FOLDER / folder).glob("*.json")}
+
+
+def cases(belongs: Callable[[str], bool] = lambda name: True) -> Any:
+    """Parametrize a test by the cases; by one that is skipped where the folder is absent."""
+    found = [*sorted(paths()), *(sorted(load_special(SPECIAL)) if SPECIAL.is_file() else [])]
+    chosen = [name for name in found if belongs(name)] or ["(no cases)"]
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in chosen]
+    )
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is recorded of a case; ``best`` is a value that need not be the optimum."""
+
+    optimum: float | None
+    best: float | None
+    sign: float
+    tolerance: float
+
+
+def declared(name: str, folder: Path) -> tuple[Any, Expected]:
+    """Declare a case and return it with what is recorded of it."""
+    if name in paths():
+        case = load_case(paths()[name])
+        sign, tolerance = {"min": 1.0, "max": -1.0}[case["leader"]["sense"]], 1e-4 if is_quadratic(case) else 1e-6
+        optimum = (case["optimum"].get("value") or {}).get("leader_obj")
+        best = (case["optimum"].get("best_known") or {}).get("leader_obj")
+        return declare(case), Expected(optimum, best, sign, tolerance)
+    case = load_special(folder / "special.json")[name]
+    recorded = CORRECTED.get(name, case["expected"].get("optimistic", case["expected"])["leader_obj"])
+    return declare_special(case), Expected(recorded, None, {"min": 1.0, "max": -1.0}[case["leader"]["sense"]], 1e-6)
 
 
 def is_quadratic(case: dict[str, Any]) -> bool:
@@ -118,82 +150,57 @@ def is_quadratic(case: dict[str, Any]) -> bool:
     return any(level[a] == level[b] for form in forms for a, b, _ in form)
 
 
-def check_case(case: dict[str, Any]) -> None:
-    solution = bl.solve(declare(case), gap=1e-7, time_limit=SECONDS)
-    if case["status"] == "infeasible":
-        assert (solution.status, solution.objective) == ("infeasible", None)
-        return
-    assert solution.certificate is not None
-    assert solution.certificate.holds
-    if case["status"] == "open":
-        sign = {"min": 1.0, "max": -1.0}[case["leader"]["sense"]]
-        best = case["optimum"]["best_known"]["leader_obj"]
-        assert sign * solution.objective <= sign * best + 1e-6 * max(1.0, abs(best))
-        assert sign * solution.bound <= sign * best + 1e-6 * max(1.0, abs(best))
-        return
-    assert solution.status == "optimal"
-    tolerance = 1e-4 if is_quadratic(case) else 1e-6
-    assert solution.objective == pytest.approx(case["optimum"]["value"]["leader_obj"], rel=tolerance, abs=tolerance)
-
-
-def check_refusal(name: str, expected: tuple[type[bl.BilevelError], str], model: Any, refused: dict[str, str]) -> None:
-    kind, reason = expected
-    with pytest.raises(kind) as refusal:
-        bl.solve(model, time_limit=SECONDS)
-    assert type(refusal.value) is kind
-    assert reason in str(refusal.value)
-    refused[name] = str(refusal.value)
-
-
-@pytest.mark.parametrize("name", names("continuous"))
-def test_continuous_cases(name: str, cases_folder: Path, refused: dict[str, str]):
-    case = load_case(cases_folder / "continuous" / f"{name}.json")
-    if name in REFUSED:
-        check_refusal(name, REFUSED[name], declare(case), refused)
-    else:
-        check_case(case)
-
-
-@pytest.mark.parametrize("name", names("derived"))
-def test_derived_cases(name: str, cases_folder: Path, refused: dict[str, str]):
-    case = load_case(cases_folder / "derived" / f"{name}.json")
-    if name in REFUSED:
-        check_refusal(name, REFUSED[name], declare(case), refused)
-    else:
-        check_case(case)
-
-
-@pytest.mark.parametrize("name", special_names())
-def test_special_cases(name: str, cases_folder: Path, refused: dict[str, str]):
-    case = load_special(cases_folder / "special.json")[name]
+@cases()
+def test_cases_are_solved_to_the_recorded_value_or_refused(name: str, cases_folder: Path, refused: dict[str, str]):
     if name in CONIC:
-        assert is_conic(case)
+        assert is_conic(load_special(cases_folder / "special.json")[name])
         refused[name] = "has second-order cones, which the language cannot state"
-    elif name in SPECIAL_REFUSED:
-        check_refusal(name, SPECIAL_REFUSED[name], declare_special(case), refused)
-    else:
-        check_special(name, case)
-
-
-def check_special(name: str, case: dict[str, Any]) -> None:
-    expected = case["expected"]
-    solution = bl.solve(declare_special(case), time_limit=SECONDS)
-    if expected.get("status") == "infeasible":
+        return
+    model, expected = declared(name, cases_folder)
+    if name in REFUSED:
+        with pytest.raises(bl.NotApplicable) as refusal:
+            bl.solve(model)
+        assert REFUSED[name] in str(refusal.value)
+        refused[name] = str(refusal.value)
+        return
+    solution = bl.solve(model, gap=1e-7, time_limit=60.0)
+    if name in INFEASIBLE:
         assert (solution.status, solution.objective) == ("infeasible", None)
         return
-    value = CORRECTED.get(name, expected.get("optimistic", expected)["leader_obj"])
-    assert solution.status == "optimal"
     assert solution.certificate is not None
     assert solution.certificate.holds
-    assert solution.objective == pytest.approx(value, rel=1e-6, abs=1e-6)
+    assert solution.certificate.assumptions == ()
+    assert solution.status == "optimal" or name in NOT_PROVEN
+    if expected.optimum is not None:
+        assert solution.objective == pytest.approx(
+            expected.optimum, rel=expected.tolerance, abs=expected.tolerance
+        )
+    else:
+        assert expected.sign * solution.objective <= expected.sign * expected.best + 1e-6 * abs(expected.best)
+    known = expected.best if expected.optimum is None else expected.optimum
+    assert expected.sign * solution.bound <= expected.sign * known + expected.tolerance * max(1.0, abs(known))
+
+
+@cases(lambda name: name in WITHOUT_BOUND)
+def test_kkt_refuses_by_row_what_cannot_be_bounded(name: str, cases_folder: Path, unbounded: dict[str, str]):
+    model, _ = declared(name, cases_folder)
+    with pytest.raises(bl.NoBound) as refusal:
+        bl.solve(model, method=bl.KKT())
+    assert WITHOUT_BOUND[name] in str(refusal.value)
+    unbounded[name] = str(refusal.value)
+
+
+@cases(lambda name: name not in {*WITHOUT_BOUND, *REFUSED, *CONIC, *INFEASIBLE})
+def test_kkt_bounds_all_other_cases(name: str, cases_folder: Path):
+    model, _ = declared(name, cases_folder)
+    assert bl.compile(model, method=bl.KKT()).image.assumes == ()
 
 
 def test_no_case_is_forgotten(cases_folder: Path):
-    """The tables name cases that exist, and the folders hold as many cases as were counted."""
-    continuous = {path.stem for path in (cases_folder / "continuous").glob("*.json")}
-    derived = {path.stem for path in (cases_folder / "derived").glob("*.json")}
+    """The tables name cases that exist, each once, and the folders hold as many cases as were counted."""
     special = load_special(cases_folder / "special.json")
-    assert set(REFUSED) <= continuous | derived
-    assert set(SPECIAL_REFUSED) | CONIC | set(CORRECTED) <= set(special)
+    tables = (REFUSED, WITHOUT_BOUND, CONIC, INFEASIBLE)
+    assert set().union(*tables) | set(CORRECTED) | LONG <= set(paths()) | set(special)
+    assert sum(len(table) for table in tables) == len(set().union(*tables))
     assert {name for name in special if is_conic(special[name])} == CONIC
-    assert (len(continuous), len(derived), len(special)) >= (83, 18, 35)
+    assert (len(paths()), len(special)) == (102, 35)

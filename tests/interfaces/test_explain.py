@@ -94,8 +94,9 @@ def test_compiled_game_explains_itself() -> None:
 
 
 def test_refused_game_is_explained_with_the_refusal() -> None:
+    """A customer that minimises minus the square of a charge is not convex."""
     m = tariff()
-    m.customer["a"].charge[1].domain = pyo.Integers
+    m.customer["a"].bill.set_value(m.price[1] * m.customer["a"].charge[1] - m.customer["a"].charge[1] ** 2)
     explanation = bl.explain(m)
     assert explanation.refusal is not None
     assert explanation.refusal.startswith("customer[a].charge[1]")

@@ -101,8 +101,9 @@ def test_unknown_option_is_refused_by_name() -> None:
 
 
 def test_errors_come_through_unchanged() -> None:
+    """A buyer that minimises -q^2 beside its bill is not convex."""
     m = seller()
-    m.buyer.q.domain = pyo.Integers
+    m.buyer.bill.set_value(m.p * m.buyer.q + 5 * m.buyer.o - m.buyer.q**2)
     with pytest.raises(bl.NotApplicable, match=r"buyer\.q"):
         pyo.SolverFactory("bilevel").solve(m)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -274,5 +275,5 @@ def test_progress_is_monotone():
     seen: list[Any] = []
     branched(coupled_game(1, 8, 40, 40), progress=seen.append, time_limit=2.5)
     assert len(seen) >= 2
-    assert all(later.bound >= earlier.bound for earlier, later in zip(seen, seen[1:], strict=False))
-    assert all(later.incumbent <= earlier.incumbent for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later.bound >= earlier.bound for earlier, later in pairwise(seen))
+    assert all(later.incumbent <= earlier.incumbent for earlier, later in pairwise(seen))

@@ -51,7 +51,7 @@ def at(program: Any, integers: np.ndarray) -> Any:
     lower, upper, value = columns.lower.copy(), columns.upper.copy(), np.zeros(len(columns))
     lower[whole] = upper[whole] = value[whole] = integers
     rows, cost = program.rows, program.cost.copy()
-    linear = sparse.lil_array(rows.matrix.copy())
+    linear = sparse.lil_array(rows.matrix)
     for products, target in ((program.products, cost[np.newaxis]), (rows.products, linear)):
         for index, left, right, factor in zip(
             products.index, products.left, products.right, products.value, strict=True
@@ -126,7 +126,7 @@ def part(rows: Rows, picked: np.ndarray, own: np.ndarray, point: np.ndarray) -> 
     """Return the rows over the columns ``own``, the others at ``point``; products have one factor elsewhere."""
     rest = point.copy()
     rest[own] = 0
-    matrix = sparse.lil_array(rows.matrix.copy())
+    matrix = sparse.lil_array(rows.matrix)
     for index, left, right, factor in zip(
         rows.products.index, rows.products.left, rows.products.right, rows.products.value, strict=True
     ):

@@ -57,6 +57,24 @@ def test_conflict_names_the_cycle_of_the_source() -> None:
     assert set(found.unknowns) == {0, 1, 2}
 
 
+def test_parameter_that_is_zero_but_for_rounding_is_no_contradiction() -> None:
+    """Seven equations that (0, 3, -1, 3, 3, 1) solves; least squares finds its zero as 1e-16."""
+    known = np.array([0.0, 3, -1, 3, 3, 1])
+    equations = system(
+        {1: -1.5, 4: 1.5},
+        {0: 1, 2: 2, 3: 2, 4: 1},
+        {1: -1, 2: -1, 3: -1},
+        {1: 1, 2: 2, 5: 2},
+        {0: -1, 1: 2, 3: -1, 4: 1},
+        {2: 1, 3: 2, 4: 1},
+        {0: 2, 2: 1},
+        unknowns=6,
+    )
+    weights = solve(equations, -(known @ equations), np.zeros(7, bool))
+    assert not isinstance(weights, Conflict)
+    np.testing.assert_allclose(weights @ equations, known @ equations, atol=1e-9)
+
+
 @given(st.integers(0, 10_000))
 def test_weights_satisfy_every_equation_that_is_not_free(seed: int) -> None:
     """Right-hand sides made from known weights: the system is consistent, and what is found satisfies it."""

@@ -53,6 +53,16 @@ def test_arrays_of_a_program_are_read_only() -> None:
         columns().lower[0] = 5.0
 
 
+def test_matrices_are_sorted_and_added_up_without_touching_the_given_one() -> None:
+    """2 z1 + 3 z0 + 1 z1, written in that order: scipy could not sort it later, the arrays being read-only."""
+    given = sparse.csr_array((np.array([2.0, 3, 1]), np.array([1, 0, 1]), np.array([0, 3])), shape=(1, 2))
+    rows = Rows(given, np.zeros(1), np.ones(1), Names.of(["row"]))
+    assert rows.matrix.indices.tolist() == [0, 1]
+    assert rows.matrix.data.tolist() == [3, 3]
+    assert rows.matrix.tolil().toarray().tolist() == [[3, 3]]
+    assert given.indices.tolist() == [1, 0, 1]
+
+
 def test_arrays_of_the_wrong_length_are_refused() -> None:
     with pytest.raises(ValueError, match=r"upper has shape \(1,\), expected \(2,\)"):
         Columns(np.zeros(2), np.zeros(1), np.zeros(2, bool), Names.of(["a", "b"]))

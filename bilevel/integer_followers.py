@@ -1,0 +1,74 @@
+"""Games with integer followers: responses in rounds, then the certificate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bilevel.answer import Limits
+from bilevel.certify import certify
+from bilevel.errors import NotApplicable
+from bilevel.load import load
+from bilevel.methods import ValueFunction
+from bilevel.read import Game
+from bilevel.solution import Solution, SolutionStatus
+from bilevel.value_function import ResponseAnswer, respond_in_rounds
+from reformulations import refusal
+from reformulations.programs import LEADER, Floats
+
+
+def has_integer_followers(game: Game) -> bool:
+    """Tell whether a follower decides an integer variable."""
+    return bool((game.program.follower_columns & game.program.columns.integer).any())
+
+
+def solve_integer_game(
+    game: Game, method: ValueFunction, limits: Limits, progress: Callable[[Any], None] | None
+) -> Solution:
+    """Solve a game by its followers' responses and load the values; an integer follower has no multipliers, they are 0."""
+    began = time.perf_counter()
+    program = game.program
+    try:
+        answer = respond_in_rounds(program, method, limits, progress)
+    except refusal.NotApplicable as refused:
+        if isinstance(refused, NotApplicable):
+            raise
+        raise NotApplicable(refused.where, refused.reason) from refused
+    sense = float(program.objectives.sense[LEADER])
+    bound = sense * answer.bound if np.isfinite(answer.bound) else None
+    point: Floats | None = None
+    certificate = None
+    if answer.point is not None:
+        point = np.zeros(program.point_size)
+        n = len(program.columns)
+        point[:n] = np.where(program.columns.integer, np.round(answer.point[:n]), answer.point[:n])
+        certificate = certify(program, point, bound=bound, gap=limits.gap, threads=limits.threads)
+        load(game, point[:n])
+    status: SolutionStatus = _status(answer)
+    if certificate is not None:
+        status = "optimal" if certificate.is_proven else "time_limit" if answer.status == "time_limit" else "feasible"
+    return Solution(
+        status=status,
+        objective=None if certificate is None else certificate.objective,
+        bound=bound,
+        gap=None if certificate is None else certificate.gap,
+        certificate=certificate,
+        seconds=time.perf_counter() - began,
+        method=_described(answer),
+        game=game,
+        point=point,
+        notes=answer.notes,
+        iterations=answer.rounds,
+    )
+
+
+def _status(answer: ResponseAnswer) -> SolutionStatus:
+    return "infeasible" if answer.status == "infeasible" else "time_limit"
+
+
+def _described(answer: ResponseAnswer) -> str:
+    stored = answer.rounds[-1].responses if answer.rounds else 0
+    return f"responses of integer followers in {len(answer.rounds)} rounds, {stored} stored; HiGHS"
