@@ -181,7 +181,7 @@ class NodeProgram:
         values[self.integers], values[n + self.integers] = node.lower, node.upper
         changed = np.flatnonzero(values != self._now)
         split = int(changed.searchsorted(2 * n))
-        columns = changed[:split] % n
+        columns = np.unique(changed[:split] % n)
         lower, upper = values[columns], values[n + columns]
         crossing = lower > upper
         if crossing.any():
