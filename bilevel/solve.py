@@ -16,8 +16,8 @@ from bilevel.certify import Certificate, certify
 from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
-from bilevel.integer_followers import has_integer_followers, solve_integer_game
 from bilevel.hopeless import refuse_hopeless_followers
+from bilevel.integer_followers import has_integer_followers, solve_integer_game
 from bilevel.load import load
 from bilevel.methods import KKT, Branching, Method, ValueFunction
 from bilevel.optimise import Answer, Limits, optimise
@@ -25,6 +25,7 @@ from bilevel.pipeline import Image, optimality_system
 from bilevel.read import Game, read
 from bilevel.robust import is_robust, solve_robust_game
 from bilevel.solution import Solution, SolutionStatus
+from bilevel.worst_response import solve_pessimistic_game
 from reformulations.programs import LEADER, Product
 
 
@@ -56,7 +57,8 @@ def solve(  # noqa: PLR0913 - the public contract
     time_limit
         Seconds; the solution then has the incumbent, the bound and the gap reached.
     pessimistic
-        Break the followers' ties against the leader. Not available yet: refused.
+        Break the followers' ties against the leader (linear followers on which the leader acts through
+        right-hand sides; others are refused).
     threads
         Of HiGHS; one value for the whole process.
     executor
@@ -82,10 +84,12 @@ def solve(  # noqa: PLR0913 - the public contract
     began = time.perf_counter()
     if solver != "highs":
         raise InvalidGame(f'solver={solver!r}: only "highs" is available')
-    if pessimistic:
-        raise NotApplicable("pessimistic=True", "not available; the certificate states the pessimistic value too")
     game = read(model)
     limits = Limits(gap, time_limit, threads, progress)
+    if pessimistic:
+        if is_robust(game) or isinstance(method, CCG | ValueFunction):
+            raise NotApplicable("pessimistic=True", "games with nature or integer followers are solved optimistically")
+        return solve_pessimistic_game(game, method, limits)
     if is_robust(game):
         return solve_robust_game(game, method, limits, progress)
     if isinstance(method, CCG):

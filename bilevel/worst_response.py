@@ -1,0 +1,140 @@
+"""Pessimistic games: solved as optimistic ones with the worst response, multipliers by responding again."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from bilevel.answer import Limits
+from bilevel.certify import certify
+from bilevel.compile import chosen_method
+from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
+from bilevel.faces import joint_face
+from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.load import load
+from bilevel.methods import Branching, Method
+from bilevel.optimise import optimise
+from bilevel.pipeline import Image, compile_program
+from bilevel.read import Game
+from bilevel.respond import respond
+from bilevel.solution import Solution, SolutionStatus
+from reformulations import refusal
+from reformulations.pessimistic import Pessimistic
+from reformulations.programs import LEADER, BilevelProgram, Floats, MixedIntegerProgram
+from reformulations.responses import HeldGame
+
+
+def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> Solution:
+    """Solve a game whose followers break ties against the leader, and load the worst response.
+
+    The game is rewritten by :class:`reformulations.pessimistic.Pessimistic` and solved as any other;
+    where its multipliers have no bounds (the row "no worse off than proposed" leaves the follower no
+    interior), the automatic method branches on complementarities.
+
+    Raises
+    ------
+    NotApplicable
+        When the rewriting does not fit the game; names the component.
+    """
+    began = time.perf_counter()
+    try:
+        rewritten = Pessimistic().apply(game.program)
+    except refusal.NotApplicable as refused:
+        raise NotApplicable(refused.where, refused.reason) from refused
+    try:
+        image = _compiled(rewritten.program, method, limits)
+        answer = optimise(image, limits)
+    except InfeasibleGame as reason:
+        return _solution(game, "infeasible", "pessimistic", began, (str(reason),), None, None, limits)
+    how = f"pessimistic, as an optimistic game with the worst response; {type(image.method).__name__}"
+    sense = float(game.program.objectives.sense[LEADER])
+    bound = sense * answer.bound if np.isfinite(answer.bound) else None
+    if answer.point is None:
+        known = {"infeasible": "infeasible", "unbounded": "unbounded"}
+        status: SolutionStatus = known.get(answer.status, "time_limit")  # type: ignore[assignment]
+        return _solution(game, status, how, began, image.notes, None, bound, limits)
+    n = len(game.program.columns)
+    point = _responded(game.program, rewritten.recover(image.source_point(answer.point))[:n], limits)
+    load(game, point[:n])
+    return _solution(game, "feasible", how, began, image.notes, point, bound, limits, image.assumes, answer.status)
+
+
+def _compiled(program: BilevelProgram, method: Method | str, limits: Limits) -> Image:
+    try:
+        return compile_program(program, chosen_method(method), threads=limits.threads)
+    except NoBound:
+        if not isinstance(method, str):
+            raise
+        return compile_program(program, Branching(), threads=limits.threads)
+
+
+def _responded(program: BilevelProgram, values: Floats, limits: Limits) -> Floats:
+    """Return the primal-dual point of the worst optimal response to the leader's decision in ``values``.
+
+    Where the leader is indifferent, the rewritten game leaves followers short of their optimum, so they
+    are solved again: their own optima first, then the leader's worst over the optimal face. Every
+    optimal response of a linear follower is complementary to every optimal multiplier.
+    """
+    n, m = len(program.columns), len(program.rows)
+    held = HeldGame.at(program, values, 1e-6)
+    answers = respond(held, limits.threads)
+    columns, rows, chosen = joint_face(held, answers)
+    against = -program.objectives.sense[LEADER] * _leader_gradient(program, values)[chosen]
+    worst = PersistentHighs(
+        MixedIntegerProgram(columns, rows, against, 0.0), HighsOptions(threads=limits.threads)
+    ).solve()
+    point = np.zeros(program.point_size)
+    point[:n] = values
+    if worst.point is not None:
+        point[chosen] = worst.point
+    sense = program.objectives.sense
+    for answer in answers:
+        outcome, responses = answer.outcome, answer.responses
+        if outcome is None or responses is None or outcome.row_duals is None or outcome.column_duals is None:
+            continue
+        point[n + responses.rows] = sense[program.row_owner[responses.rows]] * outcome.row_duals
+        reduced = sense[program.column_owner[responses.columns]] * outcome.column_duals
+        lower = outcome.column_duals > 0
+        point[n + m + responses.columns[lower]] = reduced[lower]
+        point[2 * n + m + responses.columns[~lower]] = reduced[~lower]
+    return point
+
+
+def _leader_gradient(program: BilevelProgram, values: Floats) -> Floats:
+    """Return the gradient ``(n,)`` of the leader's objective."""
+    objectives, n = program.objectives, len(program.columns)
+    linear = np.asarray(objectives.linear[[LEADER]].toarray()).ravel()
+    return np.asarray(linear + objectives.products.hessian(n, LEADER) @ values)
+
+
+def _solution(  # noqa: PLR0913, PLR0917 - one argument for each thing reported
+    game: Game,
+    status: SolutionStatus,
+    how: str,
+    began: float,
+    notes: tuple[str, ...],
+    point: Floats | None,
+    bound: float | None,
+    limits: Limits,
+    assumes: tuple[str, ...] = (),
+    ended: str = "",
+) -> Solution:
+    certificate = None
+    if point is not None:
+        certificate = certify(
+            game.program, point, bound=bound, gap=limits.gap, assumptions=assumes, threads=limits.threads
+        )
+        status = "optimal" if certificate.is_proven else "time_limit" if ended == "time_limit" else "feasible"
+    return Solution(
+        status=status,
+        objective=None if certificate is None else certificate.objective,
+        bound=bound,
+        gap=None if certificate is None else certificate.gap,
+        certificate=certificate,
+        seconds=time.perf_counter() - began,
+        method=how,
+        game=game,
+        point=point,
+        notes=notes,
+    )
