@@ -101,9 +101,10 @@ class PersistentHighs:
         """Run HiGHS once; None where it ends without an answer."""
         if not len(self._lower):
             return self._answer_without_columns()
-        use_presolve = presolve and self._options.presolve
-        self._check(self._solver.setOptionValue("presolve", "choose" if use_presolve else "off"), "presolve")
-        self._check(self._solver.setOptionValue("time_limit", np.inf if time_limit is None else time_limit), "limit")
+        how = "choose" if presolve and self._options.presolve else "off"
+        self._check(self._solver.setOptionValue("presolve", how), "presolve")
+        until = np.inf if time_limit is None else self._solver.getRunTime() + time_limit  # it counts all solves
+        self._check(self._solver.setOptionValue("time_limit", until), "limit")
         started = time.perf_counter()
         ended = self._run_in_thread() if self._integer else self._run()
         status = _ANSWERS.get(self._solver.getModelStatus())
