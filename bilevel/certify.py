@@ -248,8 +248,10 @@ def tie_sentences(tie: TieGap, tolerance: float) -> tuple[str, ...]:
     """Return in words what ties of the followers mean for the leader."""
     sentences = []
     small = tie.gap is not None and tie.gap <= 10 * tolerance * (1 + abs(tie.optimistic or 0.0))
-    if small:
+    if small and not tie.violated:
         sentences.append("ties: none that matter; every optimal response is worth the same to the leader")
+    elif small:
+        sentences.append("ties: the leader's objective is the same, but not every optimal response fits its rows")
     elif tie.optimistic is not None or tie.pessimistic is not None:
         sentences.append(
             f"ties: the leader gets {number(tie.optimistic)} if the followers break ties in its favour, "
