@@ -20,6 +20,7 @@ from reformulations.programs import Floats, Role
 
 SolutionStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit"]
 
+_MOST_NOTES = 3
 _COLOURS: dict[SolutionStatus, str] = {"optimal": "bold green", "feasible": "bold yellow", "time_limit": "bold yellow"}
 
 
@@ -138,8 +139,10 @@ class Solution:
         summary.add_row("time", f"{self.seconds:.2f} s")
         if self.iterations:
             summary.add_row("rounds", str(len(self.iterations)))
-        for note in self.notes:
+        for note in self.notes[:_MOST_NOTES]:
             summary.add_row("note", Text(note))
+        if len(self.notes) > _MOST_NOTES:
+            summary.add_row("", f"and {len(self.notes) - _MOST_NOTES} more notes")
         return summary if self.certificate is None else Group(summary, Text(""), self.certificate)
 
     def __str__(self) -> str:
