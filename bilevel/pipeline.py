@@ -23,7 +23,7 @@ from reformulations.interval_bounds import interval_bounds
 from reformulations.pair_rows import without_complementarity
 from reformulations.potentials import Potentials
 from reformulations.products import BinaryProducts
-from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram, Product
+from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram, Product, Rows
 from reformulations.recovery import Recovery, Reduced
 
 NO_POINT = "no point satisfies the rows of all players, even if the followers respond at will"
@@ -157,12 +157,20 @@ def _refuse_without_point(
     mpec: MPEC, bounds: Bounds, declared: MPEC, players: Sequence[str], threads: int | None
 ) -> None:
     """Refuse a game whose relaxation has no point; ``declared`` is the MPEC before its boxes were propagated."""
-    program = without_complementarity(mpec, bounds)
+    program = without_complementarity(_with_linear_rows(mpec), bounds)
     columns = replace(program.columns, integer=np.zeros(len(program.columns), bool))
     free = replace(program, columns=columns, cost=np.zeros(len(columns)), products=Product.none())
     if PersistentHighs(free, HighsOptions(threads=threads)).solve().status == "infeasible":
         refuse_hopeless_followers(declared, players, threads)
         raise InfeasibleGame(NO_POINT)
+
+
+def _with_linear_rows(mpec: MPEC) -> MPEC:
+    """Let go of the rows with products."""
+    rows = mpec.rows
+    lower, upper = rows.lower.copy(), rows.upper.copy()
+    lower[rows.products.index], upper[rows.products.index] = -np.inf, np.inf
+    return replace(mpec, rows=Rows(rows.matrix, lower, upper, rows.names))
 
 
 def _written(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[MixedIntegerProgram], Integers]:

@@ -6,7 +6,6 @@ import numpy as np
 
 from reformulations.programs import Floats, Matrix, Rows
 
-
 LOOSE = 1e-9
 """Relative loosening of propagated bounds: a thousand times the rounding of long sums."""
 
@@ -37,8 +36,9 @@ def propagate(rows: Rows, lower: Floats, upper: Floats, rounds: int = 8) -> tupl
     """Return bounds ``(n,)`` implied by the linear rows: no point of rows and box is cut off.
 
     For every entry ``a z_k`` of a row ``L <= a z_k + rest <= U``: ``a z_k`` lies in
-    ``[L - max rest, U - min rest]``. Bounds are loosened by :data:`LOOSE` relative (zero stays zero); ``rounds`` sweeps at most, stopping when nothing infinite becomes finite and nothing
-    shrinks by a tenth. Rows with products are left out.
+    ``[L - max rest, U - min rest]``. Bounds are loosened by :data:`LOOSE` relative (zero stays zero);
+    ``rounds`` sweeps at most, stopping when nothing infinite becomes finite and nothing shrinks by a
+    tenth. Rows with products are left out.
     """
     matrix = rows.matrix
     linear = np.ones(len(rows), bool)

@@ -24,17 +24,18 @@ def check(problem: Problem, solution: bl.Solution) -> None:
     assert solution.certificate.assumptions == ()
     assert solution.objective == pytest.approx(problem.optimum, rel=1e-6, abs=1e-6)
     assert solution.bound == pytest.approx(problem.optimum, rel=2e-6, abs=2e-6)
-    (goal,) = [o for o in m.component_data_objects(pyo.Objective, descend_into=False)]
+    (goal,) = m.component_data_objects(pyo.Objective, descend_into=False)
     assert pyo.value(goal) == pytest.approx(solution.objective, rel=1e-9, abs=1e-9)
     assert violation(m) <= 1e-6
     for follower in followers(m):
         assert regret(follower, m) <= 1e-6 * max(1.0, abs(pyo.value(follower.goal)))
 
 
+@pytest.mark.parametrize("method", [bl.KKT(), bl.Branching()], ids=lambda method: type(method).__name__)
 @pytest.mark.parametrize("declare", LIBRARY, ids=lambda declare: declare.__name__)
-def test_kkt_finds_the_published_optimum(declare: Callable[[], Problem]):
+def test_every_method_finds_the_published_optimum(declare: Callable[[], Problem], method: bl.KKT | bl.Branching):
     problem = declare()
-    check(problem, bl.solve(problem.model, method=bl.KKT()))
+    check(problem, bl.solve(problem.model, method=method))
 
 
 @pytest.mark.parametrize("declare", BINARY_LINKED, ids=lambda declare: declare.__name__)
@@ -51,7 +52,8 @@ def test_strong_duality_is_refused_where_a_continuous_variable_links(declare: Ca
 
 
 @pytest.mark.parametrize(
-    ("name", "best", "worst"), [("bard_1991_ties", -1, 10), ("bard_1991_prices", 2, 8), ("yezza", 1.5, 3.5), ("two_tolls", 60, 20)]
+    ("name", "best", "worst"),
+    [("bard_1991_ties", -1, 10), ("bard_1991_prices", 2, 8), ("yezza", 1.5, 3.5), ("two_tolls", 60, 20)],
 )
 def test_ties_are_broken_for_the_leader_and_the_other_value_is_told(name: str, best: float, worst: float):
     """At the leader's decision found, the follower's ties are worth ``best`` to ``worst`` to the leader."""

@@ -21,7 +21,7 @@ SLACK = 1e-6
 
 @dataclass(frozen=True)
 class Side:
-    """``form @ z >= offset``, ``z = (x, y)``; an equality where ``tight``. ``own`` is its part on the player's columns."""
+    """``form @ z >= offset`` over ``z = (x, y)``, an equality where ``tight``; ``own`` is its part on own columns."""
 
     form: np.ndarray
     offset: float
@@ -87,7 +87,9 @@ def _with_integers(game: Game, fixed: tuple[float | None, ...], least: float) ->
         assert i + n == len(bounds) - 1
     for k, player in enumerate(game.players):
         gradient, constant = _gradient(player, p, total)
-        multipliers = np.array([side.own if owner[i] == k else np.zeros_like(player.cost) for i, side in enumerate(sides)])
+        multipliers = np.array(
+            [side.own if owner[i] == k else np.zeros_like(player.cost) for i, side in enumerate(sides)]
+        )
         equal_rows.extend(np.hstack([gradient, -multipliers.T.reshape(len(constant), count)]))
         equal_sides.extend(-constant)
     pairs = [i for i, side in enumerate(sides) if not side.tight]
@@ -135,7 +137,9 @@ class _Search:
         left = np.vstack([equal_rows, *fixed]) if fixed else equal_rows
         answer = linprog(cost, rows if len(rows) else None, offsets or None, left, right, bounds)
         if answer.status == 4:  # numerical difficulties: once more, another way
-            answer = linprog(cost, rows if len(rows) else None, offsets or None, left, right, bounds, method="highs-ipm")
+            answer = linprog(
+                cost, rows if len(rows) else None, offsets or None, left, right, bounds, method="highs-ipm"
+            )
         if answer.status not in (0, 2, 3):
             raise AssertionError(answer.message)
         status = {0: "optimal", 2: "infeasible", 3: "unbounded"}[answer.status]

@@ -23,7 +23,7 @@ Table = tuple[Numbers, ...]
 
 @dataclass(frozen=True)
 class Row:
-    """``lower <= on_leader'x + on_followers'y + sum coefficient * x[i] * y[j] <= upper``, ``y`` all followers' columns."""
+    """``lower <= on_leader'x + on_followers'y + sum of switched x[i] * y[j] <= upper``, ``y`` of all followers."""
 
     on_leader: Numbers
     on_followers: Numbers

@@ -9,7 +9,6 @@ from math import inf, isfinite
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import bilevel as bl
@@ -48,7 +47,7 @@ def _quadratic_value(player: Player, x: Numbers) -> float:
 
 
 def bracket(player: Player, moved: list[Player], x: Numbers) -> tuple[float, float]:
-    """Return the one-sided differences of the value, the smaller first; ``moved`` is the follower after -1 and +1 step."""
+    """Return the one-sided differences of the value, the smaller first; ``moved`` by one step down and up."""
     here = value(player, x)
     before, after = (value(other, x) for other in moved)
     return tuple(sorted(((here - before) / STEP, (after - here) / STEP)))

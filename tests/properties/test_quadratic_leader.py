@@ -15,7 +15,7 @@ import bilevel as bl
 from tests.properties.enumeration import enumerated
 from tests.properties.strategies import Game, declare, games
 
-POINTS = 13
+POINTS = 7
 
 
 def with_one_strictly_convex_follower(game: Game) -> Game:

@@ -1,0 +1,72 @@
+"""Small games that once went wrong; each was found by the random games and cut down by hand."""
+
+from __future__ import annotations
+
+import pyomo.environ as pyo
+import pytest
+
+import bilevel as bl
+from tests.problems.declaring import game, maximise, minimise, rows
+
+METHODS = [bl.KKT(), bl.Branching()]
+
+
+@pytest.mark.parametrize("method", [*METHODS, bl.StrongDuality()])
+def test_a_switched_equality_that_leaves_one_point_is_not_called_infeasible(method: bl.KKT | bl.StrongDuality):
+    """2 x + 2 y + 2 x y = 10, 0 <= y <= 2, x binary: 2 + 4 y = 10 gives y = 2 at x = 1, and x = 0 would need y = 5.
+
+    The row that bounds multipliers by a Slater point came from a solver's point, and cut off x = 1 by 1e-7.
+    """
+    m = game("switched")
+    x, y = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(0, 2))
+    m.x, m.follower.y = x, y
+    rows(m.follower, 2 * x + 2 * y + 2 * x * y == 10)
+    minimise(m.follower, 3 * y)
+    minimise(m, y)
+    solution = bl.solve(m, method=method)
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(2.0))
+
+
+@pytest.mark.parametrize("method", [*METHODS, bl.StrongDuality()])
+def test_a_follower_that_can_respond_to_nothing_the_leader_may_do(method: bl.KKT | bl.StrongDuality):
+    """y >= 1 and y <= x1 + x2 - 1 need x = (1, 1) and y = 1; the follower then takes y = 2 of 1 <= y <= 2.
+
+    Its objective is (2 x1 + 2 x2 - 2) y = 2 y to maximise, its row 1 - 2 y + y >= -1. HiGHS ends one of the
+    programs that bound its multipliers without an answer.
+    """
+    m = game("no response")
+    x, y = pyo.Var([1, 2], domain=pyo.Binary), pyo.Var(bounds=(1, 3))
+    m.x, m.follower.y = x, y
+    rows(m, y - x[1] - x[2] <= -1)
+    rows(m.follower, -x[1] + 2 * x[2] - 2 * y + x[2] * y >= -1)
+    maximise(m.follower, -2 * y + 2 * x[1] * y + 2 * x[2] * y)
+    minimise(m, 0 * x[1])
+    assert bl.solve(m, method=method).status == "infeasible"
+
+
+def test_an_unbounded_game_is_called_unbounded_although_highs_leaves_open_whether_it_is_infeasible():
+    """min -3 x - y1, where nothing of the first follower's objective depends on y1 >= 0: y1 may grow for ever."""
+    m = pyo.ConcreteModel("unbounded")
+    x = m.x = pyo.Var(domain=pyo.Binary)
+    m.first, m.second = bl.Follower(), bl.Follower()
+    a, b = pyo.Var([1, 2], bounds={1: (0, None), 2: (1, 3)}), pyo.Var([1, 2], bounds={1: (-2, 1), 2: (0, 0)})
+    m.first.y, m.second.y = a, b
+    rows(m.first, 3 * x + 3 * a[1] - 2 * x * a[2] >= -1)
+    minimise(m.first, -3 * a[2] + 2 * x * a[2])
+    rows(m.second, -2 * x - 2 * b[1] + b[2] >= 2, -2 * x - 2 * b[1] + b[2] >= 2)
+    minimise(m.second, -3 * b[1] + 2 * b[2] + x * b[1] + x * b[2])
+    minimise(m, -3 * x - a[1] + 3 * b[1] + 3 * b[2])
+    assert bl.solve(m, method=bl.KKT()).status == "unbounded"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_node_may_move_both_bounds_of_a_column(method: bl.KKT | bl.Branching):
+    """-y1 + 3 y2 = 9 with y2 <= 3 and y1 >= 0 leaves (0, 3); min 2 x + 3 y1 + 3 y2 + 2 x y2 = 9 at x = 0."""
+    m = game("one point")
+    m.x = pyo.Var(bounds=(0, 2))
+    y = m.follower.y = pyo.Var([1, 2], bounds={1: (0, 4), 2: (0, 3)})
+    rows(m.follower, -y[1] + 3 * y[2] == 9)
+    minimise(m.follower, y[1] + y[2] + 2 * m.x * y[2])
+    minimise(m, 2 * m.x + 3 * y[1] + 3 * y[2] + 2 * m.x * y[2])
+    solution = bl.solve(m, method=method)
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(9.0))
