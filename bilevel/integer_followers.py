@@ -14,8 +14,9 @@ from bilevel.errors import NotApplicable
 from bilevel.load import load
 from bilevel.methods import ValueFunction
 from bilevel.read import Game
+from bilevel.response_answer import ResponseAnswer
 from bilevel.solution import Solution, SolutionStatus
-from bilevel.value_function import ResponseAnswer, respond_in_rounds
+from bilevel.value_function import search_responses
 from reformulations import refusal
 from reformulations.programs import LEADER, Floats
 
@@ -28,11 +29,11 @@ def has_integer_followers(game: Game) -> bool:
 def solve_integer_game(
     game: Game, method: ValueFunction, limits: Limits, progress: Callable[[Any], None] | None
 ) -> Solution:
-    """Solve a game by its followers' responses and load the values; an integer follower has no multipliers, they are 0."""
+    """Solve a game by its followers' responses and load the values; multipliers, which there are none of, are zero."""
     began = time.perf_counter()
     program = game.program
     try:
-        answer = respond_in_rounds(program, method, limits, progress)
+        answer = search_responses(program, method, limits, progress)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise
@@ -57,7 +58,7 @@ def solve_integer_game(
         gap=None if certificate is None else certificate.gap,
         certificate=certificate,
         seconds=time.perf_counter() - began,
-        method=_described(answer),
+        method=answer.method,
         game=game,
         point=point,
         notes=answer.notes,
@@ -67,8 +68,3 @@ def solve_integer_game(
 
 def _status(answer: ResponseAnswer) -> SolutionStatus:
     return "infeasible" if answer.status == "infeasible" else "time_limit"
-
-
-def _described(answer: ResponseAnswer) -> str:
-    stored = answer.rounds[-1].responses if answer.rounds else 0
-    return f"responses of integer followers in {len(answer.rounds)} rounds, {stored} stored; HiGHS"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Range = float | tuple[float, float]
 
@@ -70,19 +70,24 @@ class Branching:
 
 @dataclass(frozen=True, slots=True)
 class ValueFunction:
-    """Followers with integer variables: rounds of a master over stored responses, and the followers' answers to it.
+    """Followers with integer variables: search over their responses, each of which bounds what its follower does.
 
     Followers are linear and do not depend on each other; the leader's variables that they depend on have bounds.
 
     Parameters
     ----------
+    search
+        ``"rounds"``: a master that holds what the stored responses say, and the followers' answers to it, in turns.
+        ``"tree"``: branch and cut with one linear program, for integer variables of the leader. ``"auto"``: the tree
+        where a follower has continuous variables too.
     epsilon
         Where continuous variables of the leader move a follower's rows: by how much a row must be broken, relative to
         its right-hand side, when points are looked for near an optimum that is not attained.
     max_iterations
-        Most rounds; ``None`` for no limit.
+        Most rounds, or nodes of the tree; ``None`` for no limit.
     """
 
+    search: Literal["auto", "rounds", "tree"] = "auto"
     epsilon: float = 1e-5
     max_iterations: int | None = None
 

@@ -21,12 +21,13 @@ _ROOM = 1e-6
 
 
 def boxed(relaxation: HighPoint, options: HighsOptions, cutoff: float = np.inf) -> HighPoint:
-    """Return the relaxation with bounds of its columns that its rows imply; those that linear programs find for linking ones.
+    """Return the relaxation with bounds of its columns that its rows imply; linear programs bound linking ones.
 
-    With a finite ``cutoff`` of the leader's objective the bounds hold at all points that are no worse, the optimum among them.
+    With a finite ``cutoff`` of the leader's objective the bounds hold at all points that are no worse, the optimum
+    among them. Without one, programs are solved only for linking columns that nothing else bounds.
     """
     program = relaxation.program
-    rows = program.rows if np.isinf(cutoff) else program.rows.append(_no_worse(program, cutoff))
+    rows = program.rows if np.isinf(cutoff) else program.rows.append(no_worse(program, cutoff))
     box = _whole(program.columns, *propagate(rows, program.columns.lower, program.columns.upper))
     wanted = np.flatnonzero(relaxation.linking)
     if np.isinf(cutoff) or len(wanted) > MOST_PROGRAMS:
@@ -39,22 +40,22 @@ def boxed(relaxation: HighPoint, options: HighsOptions, cutoff: float = np.inf) 
 
 
 def greatest_values(relaxation: HighPoint, options: HighsOptions, cutoff: float = np.inf) -> Floats:
-    """Return the greatest objective ``(k,)`` of each follower, as it minimises, over the relaxation; infinite if need be."""
+    """Return the greatest objective ``(k,)`` of each follower, as it minimises, over the relaxation, or infinity."""
     program = relaxation.program
     if np.isfinite(cutoff):
-        program = replace(program, rows=program.rows.append(_no_worse(program, cutoff)))
+        program = replace(program, rows=program.rows.append(no_worse(program, cutoff)))
     return _extremes(program, relaxation.value, options)[1][relaxation.value]
 
 
-def is_open(relaxation: HighPoint, value_upper: Floats) -> bool:
-    """Tell whether a bound that a master needs is missing."""
-    columns = relaxation.program.columns
-    ends = np.concatenate([columns.lower[: len(relaxation.linking)][relaxation.linking],
-                           columns.upper[: len(relaxation.linking)][relaxation.linking], value_upper])  # fmt: skip
-    return not bool(np.isfinite(ends).all())
+def is_boxed(relaxation: HighPoint) -> bool:
+    """Tell whether every linking column has finite bounds."""
+    columns, n = relaxation.program.columns, len(relaxation.linking)
+    ends = np.concatenate([columns.lower[:n][relaxation.linking], columns.upper[:n][relaxation.linking]])
+    return bool(np.isfinite(ends).all())
 
 
-def _no_worse(program: MixedIntegerProgram, cutoff: float) -> Rows:
+def no_worse(program: MixedIntegerProgram, cutoff: float) -> Rows:
+    """Return the row that the leader's objective is at most ``cutoff``, with a little room."""
     side = np.array([cutoff - program.constant + _ROOM * max(1.0, abs(cutoff))])
     row = sparse.csr_array(program.cost[None, :])
     return Rows(row, np.array([-np.inf]), side, Names.of(["no worse than the incumbent"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -158,13 +159,16 @@ def _refuse(game: BilevelProgram) -> None:
         raise NotApplicable(
             names[int(column)], "it stands for a multiplier, which responses of a follower do not have; use bl.KKT()"
         )
-    for terms, of in ((game.objectives.products, None), (game.rows.products, game.row_owner)):
-        player = terms.index if of is None else of[terms.index]
+    priced, terms = game.objectives.products, game.rows.products
+    forms: tuple[tuple[Product, Integers, Sequence[str]], ...] = (
+        (priced, priced.index, game.players),
+        (terms, game.row_owner[terms.index], game.rows.names),
+    )
+    for terms, player, where in forms:
         left, right = owner[terms.left] == player, owner[terms.right] == player
         for t in np.flatnonzero(left & right & (player != LEADER))[:1]:
-            where = game.players[int(player[t])] if of is None else game.rows.names[int(terms.index[t])]
             raise NotApplicable(
-                where,
+                where[int(terms.index[t])],
                 f"the product {names[int(terms.left[t])]}*{names[int(terms.right[t])]} of a follower's own variables "
                 "is not linear; ValueFunction() takes linear followers",
             )
@@ -177,8 +181,8 @@ def _refuse_interaction(game: BilevelProgram) -> None:
     entries = game.rows.matrix.tocoo()
     decided = _decided(game)
     incentive = (owner[priced.left] == priced.index) | (owner[priced.right] == priced.index)
-    uses = [
-        (game.row_owner[entries.row], entries.col, decided[entries.row] & (entries.data != 0)),
+    uses: list[tuple[Integers, Integers, Booleans]] = [
+        (game.row_owner[entries.row], entries.col.astype(np.int64), decided[entries.row] & (entries.data != 0)),
         (game.row_owner[terms.index], terms.left, decided[terms.index]),
         (game.row_owner[terms.index], terms.right, decided[terms.index]),
         (priced.index, priced.left, incentive),
@@ -215,9 +219,9 @@ def tightened(relaxation: HighPoint, columns: Columns) -> HighPoint:
 def relaxed_responses(relaxation: HighPoint) -> Booleans:
     """Mask the columns ``(n,)`` whose integrality the relaxation does not need once responses are stored.
 
-    Where the leader's objective holds a follower's columns only as ``-k f`` with ``k >= 0``, the leader's rows do not hold
-    them, and their lower bounds are a response to everything, only the value of the follower's objective matters, and
-    stored responses say what that is.
+    Where the leader's objective holds a follower's columns only as ``-k f`` with ``k >= 0``, the leader's rows do not
+    hold them, and their lower bounds are a response to everything, only the value of the follower's objective matters,
+    and stored responses say what that is.
     """
     game, program = relaxation.game, relaxation.program
     n = len(game.columns)

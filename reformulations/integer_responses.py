@@ -25,7 +25,7 @@ from reformulations.interval import activity_range
 from reformulations.programs import LEADER, Booleans, Floats, Integers, Matrix, Product
 from reformulations.response_rules import Rule
 from reformulations.responses import own_terms
-from reformulations.switches import cost_of_switching_off, switching_rows
+from reformulations.switches import gain_of, switching_rows
 
 NEAR = 1e-6
 """Relative room within which a response satisfies a row."""
@@ -95,11 +95,14 @@ def block_of(relaxation: HighPoint, rule: Rule, epsilon: float) -> Block | None:
     if np.any(least > upper + room) or np.any(most < lower - room):
         return None
     switching = switching_rows(relaxation, rule.follower) if rule.slope.nnz == 0 else {}
-    levels, weights = [], []
+    floor, levels, weights = game.columns.lower, [], []
+    replaced = {first: gain_of(relaxation, switching[second], 1.0) for first, second in rule.swaps}
     for i in np.flatnonzero((most > upper + room) | (least < lower - room)).tolist():
         entries = slice(forms.indptr[i], forms.indptr[i + 1])
         columns, data = forms.indices[entries], forms.data[entries]
-        weight = cost_of_switching_off(relaxation, int(source[i]), switching, rule.point)
+        column = switching.get(int(source[i]))
+        weight = np.inf if column is None else gain_of(relaxation, column, float(rule.point[column] - floor[column]))
+        weight -= replaced.get(int(source[i]), 0.0)
         for broken, sign, side in (
             (most[i] > upper[i] + room[i], 1.0, upper[i]),
             (least[i] < lower[i] - room[i], -1.0, lower[i]),
@@ -107,6 +110,14 @@ def block_of(relaxation: HighPoint, rule: Rule, epsilon: float) -> Block | None:
             if broken:
                 levels.append(level_beyond(game.columns.integer, columns, sign * data, float(sign * side), epsilon))
                 weights.append(weight)
+    for first, second in rule.swaps:
+        i = int(np.flatnonzero(source == second)[0])
+        entries = slice(forms.indptr[i], forms.indptr[i + 1])
+        own = float(game.rows.matrix[[second]][:, [switching[second]]].toarray()[0, 0])
+        sign, side = (1.0, upper[i] - own) if own > 0 else (-1.0, own - lower[i])
+        data = sign * forms.data[entries]
+        levels.append(level_beyond(game.columns.integer, forms.indices[entries], data, float(side), epsilon))
+        weights.append(replaced[first])
     cost, constant = _objective(relaxation, rule)
     return Block(rule.follower, cost, constant, tuple(levels), tuple(weights))
 
@@ -157,10 +168,11 @@ def _objective(relaxation: HighPoint, rule: Rule) -> tuple[Matrix, float]:
     return sparse.csr_array(cost[None, :]), float(linear @ rule.point)
 
 
-def level_beyond(integer: Booleans, columns: Integers, data: Floats, side: float, epsilon: float) -> Level:
+def level_beyond(integer: Booleans, columns: np.ndarray, data: Floats, side: float, epsilon: float) -> Level:
     """Return the half space in which ``data @ x[columns] <= side`` is broken.
 
-    Scaled to whole numbers where all columns are ``integer`` and the coefficients rational, else by the largest coefficient.
+    Scaled to whole numbers where all columns are ``integer`` and the coefficients rational, else by the largest
+    coefficient.
     """
     order = np.argsort(columns)
     columns, data = columns[order], data[order]
@@ -180,3 +192,11 @@ def common_divisor(values: Floats) -> float:
         return 0.0
     scale = lcm(*(f.denominator for f in fractions))
     return gcd(*(int(f * scale) for f in fractions)) / scale if scale <= _LARGEST_DENOMINATOR else 0.0
+
+
+def objective_step(relaxation: HighPoint) -> float:
+    """Return the number of which all differences of the leader's objective are multiples; 0 where none is found."""
+    program = relaxation.program
+    costs = np.flatnonzero(program.cost)
+    whole = len(costs) > 0 and bool(program.columns.integer[costs].all())
+    return common_divisor(program.cost[costs]) if whole else 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -12,6 +13,8 @@ from reformulations.integer_responses import Block, Level
 from reformulations.interval import activity_range
 from reformulations.programs import Columns, Floats, MixedIntegerProgram, Names, Rows
 from reformulations.refusal import NotApplicable
+
+_TOUCH = 1e-7
 
 
 def master(relaxation: HighPoint, blocks: Sequence[Block], value_upper: Floats) -> MixedIntegerProgram:
@@ -23,8 +26,8 @@ def master(relaxation: HighPoint, blocks: Sequence[Block], value_upper: Floats) 
 
     A level that stands in several blocks has one binary; one that a binary of the leader says has none of its
     own; a higher level implies a lower one of the same row, and opposite ones exclude each other even where they
-    touch, because each means that a row is broken. Every bilevel feasible point is in it, so its optimum is a lower bound.
-    (Shared binaries for levels: Lozano and Smith, Operations Research 65, 2017, doi:10.1287/opre.2017.1589.)
+    touch, because each means that a row is broken. Every bilevel feasible point is in it, so its optimum is a lower
+    bound. (Shared binaries for levels: Lozano and Smith, Operations Research 65, 2017, doi:10.1287/opre.2017.1589.)
 
     Parameters
     ----------
@@ -69,14 +72,31 @@ def master(relaxation: HighPoint, blocks: Sequence[Block], value_upper: Floats) 
     matrix = sparse.coo_array(entries_of_all, shape=(count, n + len(binaries))).tocsr()
     stored = Rows(sparse.csr_array(matrix), np.full(count, -np.inf), right, Names(count, lambda i: f"response {i + 1}"))
     return MixedIntegerProgram(
-        _without_needless_integers(relaxation).append(binaries),
+        without_needless_integers(relaxation).append(binaries),
         base.rows.append(stored).append(implied),
         np.concatenate([base.cost, np.zeros(len(binaries))]),
         base.constant,
     )
 
 
-def _without_needless_integers(relaxation: HighPoint) -> Columns:
+def linear_row(relaxation: HighPoint, block: Block) -> tuple[Floats, float] | None:
+    """Return ``(a, b)``, ``a @ z >= b``, for a block whose levels are all said by binaries of the leader, else None."""
+    levels = _Levels(relaxation.program.columns)
+    row, side = np.zeros(len(relaxation.program.columns)), -block.constant
+    row[block.cost.indices] += block.cost.data
+    row[relaxation.value[block.follower]] -= 1.0
+    for level, weight in zip(block.levels, block.weights, strict=True):
+        found = levels.binary_of_leader(level)
+        if found is None or not np.isfinite(weight):
+            return None
+        column, sign, constant = found
+        row[column] += sign * weight
+        side -= constant * weight
+    return row, side
+
+
+def without_needless_integers(relaxation: HighPoint) -> Columns:
+    """Return the relaxation's columns, integer only where that says something."""
     columns = relaxation.program.columns
     integer = columns.integer.copy()
     integer[: len(relaxation.game.columns)] &= ~relaxed_responses(relaxation)
@@ -87,7 +107,7 @@ def _unbounded(relaxation: HighPoint, block: Block) -> NotApplicable:
     game, player = relaxation.game, int(relaxation.followers[block.follower])
     return NotApplicable(
         game.players[player],
-        "no finite bound can be derived for its objective; give bounds to its variables and to the leader's that it depends on",
+        "no finite bound can be derived for its objective; give bounds to the variables that stand in it",
     )
 
 
@@ -106,7 +126,7 @@ class _Levels:
     def binary(self, level: Level) -> tuple[int, float, float]:
         """Return column, sign and constant of the binary of a level."""
         if level not in self._found:
-            of_leader = self._binary_of_leader(level)
+            of_leader = self.binary_of_leader(level)
             if of_leader is None:
                 self._written.append(level)
                 of_leader = (len(self._box) + len(self._written) - 1, 1.0, 0.0)
@@ -119,15 +139,15 @@ class _Levels:
         return Columns(np.zeros(k), np.ones(k), np.ones(k, bool), Names(k, lambda i: f"level {i + 1}"))
 
     def rows(self) -> Rows:
-        """Return ``a x - (t - least) d >= least`` for each level, and how levels of the same form exclude each other."""
+        """Return ``a x - (t - least) d >= least`` for each level, and how levels of one form exclude each other."""
         first, count = len(self._box), len(self._written)
         lowest = np.array([self._range(level)[0] for level in self._written])
         for i in np.flatnonzero(~np.isfinite(lowest))[:1]:
             level = self._written[int(i)]
             ends = self._box.lower[list(level.columns)] - self._box.upper[list(level.columns)]
-            column = level.columns[int(np.argmax(~np.isfinite(ends)))]
+            culprit = level.columns[int(np.argmax(~np.isfinite(ends)))]
             raise NotApplicable(
-                self._box.names[column],
+                self._box.names[culprit],
                 "no finite bound can be derived for it, and it moves a follower's row; give it bounds",
             )
         sizes = [len(level.columns) for level in self._written]
@@ -144,7 +164,7 @@ class _Levels:
         return implied.append(self._relations(first))
 
     def _relations(self, first: int) -> Rows:
-        """Return ``d_high <= d_low`` for neighbours of one form, ``d + d' <= 1`` for opposite half spaces that touch."""
+        """Return ``d_high <= d_low`` for neighbours of one form, ``d + d' <= 1`` for opposite ones that touch."""
         forms: dict[tuple[tuple[int, ...], tuple[float, ...]], list[int]] = {}
         for i, level in enumerate(self._written):
             forms.setdefault((level.columns, level.coefficients), []).append(i)
@@ -152,9 +172,9 @@ class _Levels:
         triples: list[tuple[int, int, float]] = []
         for (columns, coefficients), members in forms.items():
             ordered = sorted(members, key=threshold.__getitem__)
-            triples += [(low, high, -1.0) for low, high in zip(ordered, ordered[1:], strict=False)]
+            triples += [(low, high, -1.0) for low, high in pairwise(ordered)]
             opposite = forms.get((columns, tuple(-c for c in coefficients)), [])
-            touching = [(i, j) for i in members for j in opposite if i < j and threshold[i] + threshold[j] >= -1e-7]
+            touching = [(i, j) for i in members for j in opposite if i < j and threshold[i] + threshold[j] >= -_TOUCH]
             triples += [(i, j, 1.0) for i, j in touching]
         count = len(triples)
         row = np.tile(np.arange(count), 2)
@@ -165,7 +185,8 @@ class _Levels:
         names = Names(count, lambda i: f"levels {triples[i][0] + 1} and {triples[i][1] + 1}")
         return Rows(sparse.csr_array(matrix), np.full(count, -np.inf), upper, names)
 
-    def _binary_of_leader(self, level: Level) -> tuple[int, float, float] | None:
+    def binary_of_leader(self, level: Level) -> tuple[int, float, float] | None:
+        """Return column, sign and constant where a binary of the leader says the level."""
         if len(level.columns) != 1 or not self._box.binary[level.columns[0]]:
             return None
         (column,), (coefficient,) = level.columns, level.coefficients

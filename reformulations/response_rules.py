@@ -28,15 +28,19 @@ class Rule:
         ``(n,)``, zero outside the follower's columns.
     slope
         ``(n, n)``, from the leader's columns to the follower's continuous ones.
+    swaps
+        Pairs of switching rows: what the first switches off is replaced by what the second could switch off
+        (:func:`reformulations.switches.substitutes`).
     """
 
     follower: int
     point: Floats
     slope: Matrix
+    swaps: tuple[tuple[int, int], ...] = ()
 
 
 def fixed_rule(relaxation: HighPoint, follower: int, point: Floats) -> Rule:
-    """Return the rule that plays the follower's columns of ``point`` ``(n,)``, integers rounded, whatever the leader does."""
+    """Return the rule that plays the follower's columns of ``point`` ``(n,)``, whatever the leader does."""
     game, n = relaxation.game, len(relaxation.game.columns)
     mine = game.column_owner == relaxation.followers[follower]
     whole = np.where(game.columns.integer, np.round(point), point)
@@ -47,7 +51,7 @@ def affine_rule(relaxation: HighPoint, follower: int, point: Floats, row_duals: 
     """Return the rule that keeps active what is active at ``point``, the integers fixed.
 
     With the integers of a response fixed, its continuous part ``w`` solves a linear program with an optimal
-    basis; where the leader moves from ``x0``, the basis remains optimal as long as it is feasible, and moves ``w`` along::
+    basis; where the leader moves from ``x0``, it remains optimal as long as it is feasible, and moves ``w`` along::
 
         W_T (w - w0) = -X_T (x - x0)        T: active rows and bounds, linearly independent, nonzero multipliers first
 
@@ -86,7 +90,7 @@ def affine_rule(relaxation: HighPoint, follower: int, point: Floats, row_duals: 
     slope = np.linalg.pinv(left[chosen]) @ right[chosen] if len(chosen) else np.zeros((len(moving), len(leader)))
     slope[np.abs(slope) < _SMALL] = 0.0
     full = sparse.lil_array((len(game.columns), len(game.columns)))
-    full[np.ix_(moving, leader)] = slope
+    full[moving[:, None], leader[None, :]] = slope
     matrix_of_rule = sparse.csr_array(full)
     start = still.point - matrix_of_rule @ np.where(game.column_owner == LEADER, point, 0.0)
     return Rule(follower, start, matrix_of_rule)

@@ -20,8 +20,8 @@ def robust_response(relaxation: HighPoint, held: HeldGame, follower: int, target
                                V_i y + max_x U_i x - w_i <= range_i e_i,   e_i >= 0
 
     where ``range_i`` is how far the leader can move row ``i``. Only the first columns are the follower's. (The choice
-    among improving responses decides the strength of a cut: Fischetti, Ljubic, Monaci and Sinnl, Operations Research 65,
-    2017, doi:10.1287/opre.2017.1650.)
+    among improving responses decides the strength of a cut: Fischetti, Ljubic, Monaci and Sinnl, Operations Research
+    65, 2017, doi:10.1287/opre.2017.1650.)
 
     Parameters
     ----------

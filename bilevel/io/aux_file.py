@@ -133,38 +133,41 @@ def _by_position(lines: _Lines) -> Auxiliary:
 
 def _by_name(lines: _Lines) -> Auxiliary:
     counts: dict[str, int] = {}
-    columns: list[str] = []
-    cost: list[float] = []
+    cost: dict[str, float] = {}
     rows: list[str] = []
     section = ""
     for words in lines:
         key = words[0].upper()
-        if key in _ENDS:
-            if section != _ENDS[key]:
-                raise lines.error(f"{key} ends a section that has not begun")
-            section = ""
-        elif key in _SECTIONS:
-            if section in ("columns", "rows"):
-                raise lines.error(f"the section of {section} has not ended before {key}")
-            section = _SECTIONS[key]
-        elif key.startswith("@"):
-            raise lines.error(f"unknown section {words[0]!r}")
+        if key.startswith("@"):
+            section = _next_section(lines, section, key)
         elif section in ("count of columns", "count of rows"):
             counts[section] = lines.whole(words[0])
         elif section == "columns":
-            if len(words) != 2:  # noqa: PLR2004 - a name and its cost
-                raise lines.error(f"expected a column and its cost in the follower's objective, found {words}")
-            columns.append(words[0])
-            cost.append(lines.number(words[1]))
+            if len(words) != 2 or words[0] in cost:  # noqa: PLR2004 - a name and its cost
+                raise lines.error(f"expected a new column and its cost for the follower, found {' '.join(words)!r}")
+            cost[words[0]] = lines.number(words[1])
         elif section == "rows":
             rows.append(words[0])
         elif section != "ignored":
             raise lines.error(f"{' '.join(words)!r} stands in no section")
     if section in ("columns", "rows"):
         raise lines.error(f"the section of {section} does not end")
-    _check(lines, "@NUMVARS", counts.get("count of columns"), len(columns), "columns")
+    _check(lines, "@NUMVARS", counts.get("count of columns"), len(cost), "columns")
     _check(lines, "@NUMCONSTRS", counts.get("count of rows"), len(rows), "rows")
-    return Auxiliary(tuple(columns), tuple(rows), tuple(cost))
+    return Auxiliary(tuple(cost), tuple(rows), tuple(cost.values()))
+
+
+def _next_section(lines: _Lines, section: str, key: str) -> str:
+    """Return the section that ``key`` begins; empty where it ends one."""
+    if key in _ENDS:
+        if section != _ENDS[key]:
+            raise lines.error(f"{key} ends a section that has not begun")
+        return ""
+    if section in ("columns", "rows"):
+        raise lines.error(f"the section of {section} has not ended before {key}")
+    if key not in _SECTIONS:
+        raise lines.error(f"unknown section {key!r}")
+    return _SECTIONS[key]
 
 
 def _check(lines: _Lines, key: str, said: int | None, found: int, what: str) -> None:

@@ -58,13 +58,16 @@ def read_mps(path_mps: str | Path, path_aux: str | Path) -> pyo.ConcreteModel:
         block.row = pyo.Constraint(pyo.Any)
         for row in np.flatnonzero(program.row_owner == player).tolist():
             begin, end = matrix.indptr[row : row + 2]
-            body = _linear(matrix.data[begin:end], matrix.indices[begin:end], variables)
+            if not matrix.data[begin:end].any():
+                _check_empty_row(program.rows, row, path_mps)
+                continue
+            body = _linear(matrix.data[begin:end], matrix.indices[begin:end].tolist(), variables)
             low, high = float(program.rows.lower[row]), float(program.rows.upper[row])
             sides = (low if np.isfinite(low) else None, body, high if np.isfinite(high) else None)
             block.row[program.rows.names[row]] = (body, high) if low == high else sides
         goal = program.objectives.linear[[player]].tocsr()
         sense = pyo.minimize if program.objectives.sense[player] > 0 else pyo.maximize
-        cost = _linear(goal.data, goal.indices, variables) + float(program.objectives.constant[player])
+        cost = _linear(goal.data, goal.indices.tolist(), variables) + float(program.objectives.constant[player])
         block.goal = pyo.Objective(expr=cost, sense=sense)
     return m
 
@@ -126,7 +129,7 @@ def _with_interdiction(file: LinearFile, auxiliary: Auxiliary, path: str | Path)
     The budget stands before the follower's rows, the rows that interdict behind them; the leader
     minimises the negative of the file's objective.
     """
-    n, m = len(file.columns), len(file.rows)
+    n = len(file.columns)
     if len(auxiliary.interdiction_cost) != n:
         raise InvalidGame(f"{path}: IC is given for {len(auxiliary.interdiction_cost)} of {n} columns")
     upper = file.columns.upper
@@ -169,5 +172,10 @@ def _declare_variables(block: Any, name: str, columns: Columns, mine: Integers, 
         variables[j] = variable
 
 
-def _linear(values: Floats, places: Integers, variables: list[Any]) -> Any:
-    return pyo.quicksum(float(value) * variables[int(j)] for value, j in zip(values, places, strict=True) if value)
+def _check_empty_row(rows: Rows, row: int, path: str | Path) -> None:
+    if not rows.lower[row] <= 0.0 <= rows.upper[row]:
+        raise InvalidGame(f"{path}: row {rows.names[row]} has no coefficients and cannot hold")
+
+
+def _linear(values: Floats, places: list[int], variables: list[Any]) -> Any:
+    return pyo.quicksum(float(value) * variables[j] for value, j in zip(values, places, strict=True) if value)

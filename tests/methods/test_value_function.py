@@ -222,7 +222,7 @@ def test_an_unbounded_leader_variable_is_refused_by_name():
     rows(m.follower, y - x <= 0)
     maximise(m.follower, y)
     minimise(m, -x)
-    with pytest.raises(bl.NotApplicable, match="unbounded even before the followers respond"):
+    with pytest.raises(bl.NotApplicable, match="unbounded even if the followers respond at will"):
         bl.solve(m)
 
 

@@ -1,0 +1,142 @@
+"""What integer followers answer to a leader decision, and what of it is worth storing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bilevel.errors import SolverFailure, UnboundedFollower
+from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.outcome import Outcome
+from reformulations.high_point import HighPoint
+from reformulations.programs import BilevelProgram, Columns, Floats, MixedIntegerProgram
+from reformulations.response_rules import Rule, affine_rule, fixed_rule
+from reformulations.responses import HeldGame, Responses, response_program
+from reformulations.robust_responses import robust_response
+from reformulations.switches import substitutes
+
+TIE = 1e-7
+"""Relative room within which a response counts as optimal: an order below the certificate's tolerance."""
+
+_EXACT = 1e-9
+_ROBUST_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visit:
+    """A leader decision answered: best responses, one point ``(n,)`` each, their objectives, and the leader's choice.
+
+    Objectives ``(k,)`` are as minimised and without the terms that the follower does not decide. ``chosen`` is the best
+    point ``(N,)`` of the relaxation for the leader among those where everybody responds optimally and the linking
+    columns stay; None where none fits the leader's rows.
+    """
+
+    held: HeldGame
+    responses: tuple[Floats, ...]
+    optima: Floats
+    chosen: Floats | None
+    objective: float
+
+    def beaten(self, follower: int, value: float) -> bool:
+        """Whether the follower can do better than ``value``."""
+        optimum = float(self.optima[follower])
+        return value > optimum + TIE * max(1.0, abs(optimum))
+
+
+class FollowerAnswers:
+    """Solves followers, and the leader's choice among their optimal responses, again and again.
+
+    Parameters
+    ----------
+    relaxation
+        The high-point relaxation with the user's bounds.
+    options
+        Of HiGHS.
+    """
+
+    def __init__(self, relaxation: HighPoint, options: HighsOptions) -> None:
+        self._relaxation, self._options = relaxation, options
+        self._choice = PersistentHighs(relaxation.program, options)
+
+    def visit(self, point: Floats, seconds: float | None) -> Visit:
+        """Answer the leader's decision in ``point`` ``(N,)``, integers rounded.
+
+        Raises
+        ------
+        UnboundedFollower
+            When a follower has no best response.
+        """
+        game = self._relaxation.game
+        here = point[: len(game.columns)]
+        here = np.where(game.columns.integer, np.round(here), here)
+        held = HeldGame.at(game, here, TIE)
+        found = [self._best(held, follower) for follower in range(len(self._relaxation.followers))]
+        optima = np.array([value for _, value in found])
+        outcome = self._best_for_leader(here, optima, seconds)
+        known = outcome.point is not None and outcome.objective is not None
+        value = outcome.objective if outcome.objective is not None and known else np.inf
+        return Visit(held, tuple(point for point, _ in found), optima, outcome.point if known else None, value)
+
+    def robust(
+        self, relaxation: HighPoint, visit: Visit, follower: int, share: float, beaten: float, seconds: float
+    ) -> Floats | None:
+        """Return a response better than ``beaten`` that is feasible at many leader decisions of the relaxation's box.
+
+        ``share`` says where between the best objective and the beaten one its own may lie.
+        """
+        optimum = float(visit.optima[follower])
+        found = robust_response(relaxation, visit.held, follower, optimum + share * (beaten - optimum))
+        options = replace(self._options, gap=0.01, time_limit=min(_ROBUST_SECONDS, seconds))
+        outcome = PersistentHighs(found.program, options).solve()
+        return None if outcome.point is None else _placed(relaxation.game, found, outcome.point[: len(found.columns)])
+
+    def rule(self, visit: Visit, follower: int, response: Floats) -> Rule:
+        """Return the rule of the response's integers, its continuous part optimal and moving with the leader."""
+        relaxation, held = self._relaxation, visit.held
+        game, player = relaxation.game, int(relaxation.followers[follower])
+        still = fixed_rule(relaxation, follower, response)
+        mine = game.column_owner == player
+        if not (mine & ~game.columns.integer).any():
+            return replace(still, swaps=substitutes(relaxation, follower, np.where(mine, still.point, held.point)))
+        found = response_program(held, np.array([player]))
+        outcome = PersistentHighs(_with_integers_fixed(found, response), self._options).solve()
+        if outcome.point is None or outcome.row_duals is None or outcome.column_duals is None:
+            return still
+        point = np.where(mine, _placed(game, found, outcome.point), held.point)
+        rows, columns = np.zeros(len(game.rows)), np.zeros(len(game.columns))
+        rows[found.rows], columns[found.columns] = outcome.row_duals, outcome.column_duals
+        return affine_rule(relaxation, follower, point, rows, columns)
+
+    def _best(self, held: HeldGame, follower: int) -> tuple[Floats, float]:
+        game, player = self._relaxation.game, int(self._relaxation.followers[follower])
+        found = response_program(held, np.array([player]))
+        outcome = PersistentHighs(found.program, self._options).solve()
+        name = game.players[player]
+        if outcome.status == "unbounded":
+            raise UnboundedFollower(
+                f"{name}: its objective is unbounded at a decision of the leader; bound its variables"
+            )
+        if outcome.point is None or outcome.objective is None:
+            raise SolverFailure(f"{name}: HiGHS finds no response where the leader's program has one; rescale its rows")
+        return _placed(game, found, outcome.point), outcome.objective - found.program.constant
+
+    def _best_for_leader(self, here: Floats, optima: Floats, seconds: float | None) -> Outcome:
+        relaxation, columns = self._relaxation, self._relaxation.program.columns
+        linking = np.flatnonzero(relaxation.linking)
+        self._choice.change_column_bounds(linking, here[linking], here[linking])
+        top = optima + _EXACT * np.maximum(1.0, np.abs(optima))
+        self._choice.change_column_bounds(relaxation.value, np.minimum(columns.lower[relaxation.value], top), top)
+        return self._choice.solve(time_limit=seconds)
+
+
+def _placed(game: BilevelProgram, found: Responses, values: Floats) -> Floats:
+    point = np.zeros(len(game.columns))
+    point[found.columns] = values
+    return np.where(game.columns.integer, np.round(point), point)
+
+
+def _with_integers_fixed(found: Responses, response: Floats) -> MixedIntegerProgram:
+    columns, values = found.program.columns, response[found.columns]
+    lower, upper = np.where(columns.integer, values, columns.lower), np.where(columns.integer, values, columns.upper)
+    return replace(found.program, columns=Columns(lower, upper, np.zeros(len(columns), bool), columns.names))
