@@ -14,6 +14,7 @@ from bilevel.errors import (
     InvalidGame,
     NoBound,
     NotApplicable,
+    SavedRunError,
     SolverFailure,
     UnboundedFollower,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "NoBound",
     "NotApplicable",
     "Recourse",
+    "SavedRunError",
     "Solution",
     "SolverFailure",
     "StrongDuality",

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,7 @@ from bilevel.oracles import OracleName, oracle_for
 from bilevel.outcome import MipProgress
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
+from bilevel.resume import RunFile, resumed
 from reformulations import refusal
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.second_stage import second_stage
@@ -51,12 +53,15 @@ class CCG:
     start
         The scenario stored before the first round: ``"nominal"``, a point ``(k,)`` of the set in the order of
         nature's variables, or ``"none"`` where the bounds of recourse bound its cost from below.
+    save
+        File that holds the state after each round, replaced in one step; ``bl.solve(..., resume=file)`` continues.
     """
 
     oracle: OracleName = "auto"
     gap: float | None = None
     max_iterations: int = 200
     start: ArrayLike | Literal["nominal", "none"] = "nominal"
+    save: str | Path | None = None
 
 
 def solve_robust(
@@ -68,6 +73,7 @@ def solve_robust(
     threads: int | None = None,
     progress: Callable[[Iteration | MipProgress], None] | None = None,
     start: Start | None = None,
+    resume: str | Path | None = None,
 ) -> RobustAnswer:
     """Solve a game with nature and recourse against the worst case of its uncertainty set.
 
@@ -90,6 +96,8 @@ def solve_robust(
         Called with each round as it ends, and with incumbent and bound of the branch and bounds meanwhile.
     start
         Gives a point of the first master's MPEC to begin its branch and bound with.
+    resume
+        File of an earlier run to continue; it goes on being written, unless the method names another.
 
     Raises
     ------
@@ -101,6 +109,8 @@ def solve_robust(
         When recourse costs can fall without end.
     SolverFailure
         When a scenario comes back although it is stored and the bounds have not met.
+    SavedRunError
+        When ``resume`` is no file of this game, or the file cannot be written.
     """
     return solve_two_stage(
         game.program,
@@ -111,10 +121,11 @@ def solve_robust(
         threads=threads,
         progress=progress,
         start=start,
+        resume=resume,
     )
 
 
-def solve_two_stage(
+def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     program: BilevelProgram,
     within: UncertaintySet,
     method: CCG | None = None,
@@ -124,6 +135,7 @@ def solve_two_stage(
     threads: int | None = None,
     progress: Callable[[Iteration | MipProgress], None] | None = None,
     start: Start | None = None,
+    resume: str | Path | None = None,
 ) -> RobustAnswer:
     """Solve a two-stage game given as arrays; ``within`` holds nature's columns in their order.
 
@@ -138,7 +150,16 @@ def solve_two_stage(
     recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
     oracle = oracle_for(chosen.oracle, within, two_stage, recourse, threads)
     setting = Setting(two_stage, oracle, recourse, limits, began, progress, start)
-    return generate(setting, State(_first_scenarios(chosen, two_stage, within)), chosen.max_iterations)
+    scenarios = _first_scenarios(chosen, two_stage, within)
+    state = State(scenarios, first=len(scenarios))
+    saved = resume if chosen.save is None else chosen.save
+    if resume is not None:
+        run = RunFile.of(resume, program, within, chosen).read()
+        setting, state = replace(setting, earlier=run.seconds), resumed(two_stage, run, threads)
+    if saved is not None:
+        file, unsaved = RunFile.of(saved, program, within, chosen), setting
+        setting = replace(setting, save=lambda reached: file.write(unsaved, reached))
+    return generate(setting, state, chosen.max_iterations)
 
 
 def _first_scenarios(method: CCG, two_stage: TwoStage, within: UncertaintySet) -> tuple[Floats, ...]:

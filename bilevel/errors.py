@@ -35,3 +35,7 @@ class UnboundedFollower(BilevelError):
 
 class SolverFailure(BilevelError):
     """A solver ended without an answer that can be used."""
+
+
+class SavedRunError(BilevelError):
+    """A saved run cannot be written, or not be read for this game."""

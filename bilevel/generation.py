@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from bilevel.errors import InfeasibleGame, NoBound, SolverFailure
+from bilevel.errors import InfeasibleGame, SolverFailure
 from bilevel.iterations import Iteration, IterationTable, Kind
-from bilevel.methods import KKT
+from bilevel.masters import compile_master
 from bilevel.optimise import Answer, Limits, optimise
 from bilevel.oracles import Attack, Oracle
-from bilevel.pipeline import Image, compile_program
+from bilevel.pipeline import Image
 from bilevel.recourse import VIOLATION, RecourseSolver
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.second_stage import second_stage
@@ -48,7 +48,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """Where a run stands: stored scenarios, bounds of the minimised optimum, the best plan, the rounds so far."""
+    """Where a run stands: stored scenarios, bounds of the minimised optimum, the best plan, the rounds so far.
+
+    ``first`` scenarios were stored before the first round.
+    """
 
     scenarios: tuple[Floats, ...]
     lower: float = -np.inf
@@ -56,11 +59,19 @@ class State:
     best: Plan | None = None
     image: Image | None = None
     rounds: tuple[Iteration, ...] = ()
+    first: int = 0
+
+    def has_met(self, gap: float) -> bool:
+        """Tell whether the bounds are within the relative ``gap``."""
+        return bool(np.isfinite(self.upper) and self.upper - self.lower <= gap * max(1.0, abs(self.upper)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """What does not change during a run; ``began`` is the time of ``time.perf_counter`` at its start."""
+    """What does not change during a run; ``began`` is the time of ``time.perf_counter`` at its start.
+
+    ``earlier`` are the seconds of the run that this one continues; ``save`` is called with the state after each round.
+    """
 
     two_stage: TwoStage
     oracle: Oracle
@@ -69,6 +80,12 @@ class Setting:
     began: float
     progress: Callable[[Iteration], None] | None
     start: Start | None
+    save: Callable[[State], None] | None = None
+    earlier: float = 0.0
+
+    def seconds(self) -> float:
+        """Return the seconds since the run began, those before it was interrupted included."""
+        return self.earlier + time.perf_counter() - self.began
 
     def remaining(self) -> float | None:
         """Return the seconds left for the next master, a moment at least."""
@@ -129,7 +146,11 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
     SolverFailure
         When a scenario comes back although it is stored and the bounds have not met.
     """
-    for _ in range(most):
+    if state.image is not None and state.has_met(setting.limits.gap):
+        return _answer(setting, state, _settled(state.image))
+    if not state.rounds:
+        _save(setting, state)
+    for _ in range(most - len(state.rounds)):
         try:
             image, answer = _solved_master(setting, state)
         except InfeasibleGame:
@@ -144,31 +165,35 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
         if kind == "optimality":
             state = _with_plan(setting.two_stage, state, image, answer.point, attack)
         state = _recorded(setting, state, attack, kind)
-        if np.isfinite(state.upper) and state.upper - state.lower <= setting.limits.gap * max(1.0, abs(state.upper)):
-            return _answer(setting, state, "feasible" if image.assumes else "optimal")
-        if answer.status != "optimal":
-            return _answer(setting, state, "time_limit")
-        state = _with_scenario(state, attack, kind)
+        if not state.has_met(setting.limits.gap) and answer.status == "optimal":
+            state = _with_scenario(state, attack, kind)
+            _save(setting, state)
+            continue
+        _save(setting, state)
+        return _answer(setting, state, _settled(image) if state.has_met(setting.limits.gap) else "time_limit")
     return _answer(setting, state, "feasible")
+
+
+def _save(setting: Setting, state: State) -> None:
+    if setting.save is not None:
+        setting.save(state)
+
+
+def _settled(image: Image) -> RobustStatus:
+    return "feasible" if image.assumes else "optimal"
 
 
 def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
     image = _compiled(setting, state)
-    begin = setting.start(image) if state.image is None and setting.start else _begin(setting, state, image)
+    begin = setting.start(image) if not state.rounds and setting.start else _begin(setting, state, image)
     # what the master and nature leave open, a half and a quarter, adds up to less than the gap
     limits = replace(setting.limits, gap=0.5 * setting.limits.gap, time_limit=setting.remaining())
     return image, optimise(image, limits, begin)
 
 
 def _compiled(setting: Setting, state: State) -> Image:
-    program, threads = master(setting.two_stage, state.scenarios), setting.limits.threads
-    if state.image is not None:
-        # every master has the same followers, and the rows of the former: its bounds of multipliers hold
-        try:
-            return compile_program(program, KKT(), known=state.image.bounds, threads=threads)
-        except NoBound:
-            pass
-    return compile_program(program, KKT(), threads=threads)
+    known = None if state.image is None else state.image.bounds
+    return compile_master(master(setting.two_stage, state.scenarios), known, setting.limits.threads)
 
 
 def _begin(setting: Setting, state: State, image: Image) -> Floats | None:
@@ -218,7 +243,7 @@ def _recorded(setting: Setting, state: State, attack: Attack, kind: Kind) -> Sta
     lower, upper = state.lower, state.upper
     if setting.two_stage.sense < 0:
         lower, upper = -upper, -lower
-    round_ = Iteration(lower, upper, attack.scenario, time.perf_counter() - setting.began, kind)
+    round_ = Iteration(lower, upper, attack.scenario, setting.seconds(), kind)
     if setting.progress is not None:
         setting.progress(round_)
     return replace(state, rounds=(*state.rounds, round_))
@@ -260,5 +285,5 @@ def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswe
         image=state.image,
         assumes=() if state.image is None else state.image.assumes,
         notes=(f"nature answers by {setting.oracle.name}", *(() if state.image is None else state.image.notes)),
-        seconds=time.perf_counter() - setting.began,
+        seconds=setting.seconds(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,13 @@ def is_robust(game: Game) -> bool:
     return bool(np.isin(game.program.roles, (Role.NATURE, Role.RECOURSE)).any())
 
 
-def solve_robust_game(game: Game, method: Any, limits: Limits, progress: Callable[[Any], None] | None) -> Solution:
+def solve_robust_game(
+    game: Game,
+    method: Any,
+    limits: Limits,
+    progress: Callable[[Any], None] | None,
+    resume: str | Path | None = None,
+) -> Solution:
     """Solve a game against the worst case of its uncertainty set and load plan, scenario and recourse.
 
     The certificate is that of the game with nature held at the worst case of the plan: the leader's
@@ -37,7 +44,13 @@ def solve_robust_game(game: Game, method: Any, limits: Limits, progress: Callabl
         raise InvalidGame(f'method={method!r}: a game with nature is solved by bl.CCG(...), or "auto"')
     chosen = method if isinstance(method, CCG) else CCG()
     answer = solve_robust(
-        game, chosen, gap=limits.gap, time_limit=limits.time_limit, threads=limits.threads, progress=progress
+        game,
+        chosen,
+        gap=limits.gap,
+        time_limit=limits.time_limit,
+        threads=limits.threads,
+        progress=progress,
+        resume=resume,
     )
     gap = limits.gap if chosen.gap is None else chosen.gap
     certificate = None

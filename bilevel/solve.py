@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def solve(  # noqa: PLR0913 - the public contract
     threads: int | None = None,
     executor: Executor | None = None,
     progress: Callable[[Any], None] | None = None,
+    resume: str | Path | None = None,
 ) -> Solution:
     """Solve a game to proven optimality and load the values into the model's variables.
 
@@ -65,6 +67,8 @@ def solve(  # noqa: PLR0913 - the public contract
         For independent sub-problems; games with one program have none.
     progress
         Called with each ``MipProgress`` (incumbent, bound, gap) and, in robust games, each ``Iteration``.
+    resume
+        File of a robust run that was interrupted (``bl.CCG(save=file)``), to continue with its state.
 
     Returns
     -------
@@ -91,7 +95,9 @@ def solve(  # noqa: PLR0913 - the public contract
             raise NotApplicable("pessimistic=True", "games with nature or integer followers are solved optimistically")
         return solve_pessimistic_game(game, method, limits)
     if is_robust(game):
-        return solve_robust_game(game, method, limits, progress)
+        return solve_robust_game(game, method, limits, progress, resume)
+    if resume is not None:
+        raise InvalidGame(f"resume={str(resume)!r}: only robust games, solved by bl.CCG, have runs to continue")
     if isinstance(method, CCG):
         raise InvalidGame("method=bl.CCG(...): the game has no bl.Uncertain variables")
     if method == "auto" and has_integer_followers(game):

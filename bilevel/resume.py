@@ -1,0 +1,71 @@
+"""Between a state of column-and-constraint generation and what is saved of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bilevel.generation import Plan, Setting, State
+from bilevel.masters import compile_master
+from bilevel.oracles import Attack
+from bilevel.saved_runs import SavedPlan, SavedRun, read_run, write_run
+from reformulations.fingerprint import fingerprint
+from reformulations.programs import BilevelProgram
+from reformulations.two_stage import TwoStage, master
+from reformulations.uncertainty import UncertaintySet
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """The file of one run: of this game, with these options in words."""
+
+    path: Path
+    fingerprint: str
+    options: str
+
+    @classmethod
+    def of(cls, path: str | Path, program: BilevelProgram, within: UncertaintySet, options: object) -> RunFile:
+        """Return the file at ``path`` for a game."""
+        return cls(Path(path), fingerprint(program, within), repr(options))
+
+    def read(self) -> SavedRun:
+        """Return the run as it was saved.
+
+        Raises
+        ------
+        SavedRunError
+            When the file is missing, damaged, or of another game.
+        """
+        return read_run(self.path, self.fingerprint)
+
+    def write(self, setting: Setting, state: State) -> None:
+        """Save a state."""
+        write_run(self.path, _saved(setting, state), self.fingerprint, self.options)
+
+
+def resumed(two_stage: TwoStage, run: SavedRun, threads: int | None) -> State:
+    """Return the state that was saved; masters are compiled again, with the bounds of multipliers of the first."""
+    image = compile_master(master(two_stage, run.scenarios[: run.first]), None, threads)
+    best = None
+    if run.plan is not None:
+        solved = compile_master(master(two_stage, run.scenarios[: run.plan.stored]), image.bounds, threads)
+        point = solved.source_point(run.plan.mpec_point)
+        best = Plan(
+            solved.source,
+            point,
+            run.plan.mpec_point,
+            run.plan.stored,
+            two_stage.first_cost(point),
+            Attack(run.plan.scenario, run.plan.value, run.plan.bound, run.plan.response),
+        )
+    return State(run.scenarios, run.lower, run.upper, best, image, run.rounds, run.first)
+
+
+def _saved(setting: Setting, state: State) -> SavedRun:
+    plan = None
+    if state.best is not None:
+        attack = state.best.attack
+        plan = SavedPlan(
+            state.best.mpec_point, state.best.stored, attack.scenario, attack.value, attack.bound, attack.response
+        )
+    return SavedRun(state.scenarios, state.first, state.lower, state.upper, setting.seconds(), state.rounds, plan)

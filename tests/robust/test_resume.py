@@ -1,0 +1,159 @@
+"""A run that was killed goes on where it was: with the location-transportation problem, whose optimum is 33680."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pyomo.environ as pyo
+import pytest
+
+import bilevel as bl
+from bilevel.iterations import Iteration
+from tests.robust.test_small_cases import stock
+from tests.robust.test_transportation import OPTIMUM, transportation
+
+ROOT = Path(__file__).resolve().parents[2]
+METHOD = {"oracle": "vertices", "start": "none"}
+
+# the process kills itself inside the report of a round, before the state of that round is saved
+KILLED = """
+import os, signal, sys
+import bilevel as bl
+from bilevel.iterations import Iteration
+from tests.robust.test_transportation import transportation
+
+path, last, resume = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume"
+count = 0
+
+def report(event):
+    global count
+    if isinstance(event, Iteration):
+        count += 1
+        if count == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+method = bl.CCG(oracle="vertices", start="none", save=path)
+bl.solve(transportation(), method=method, progress=report, resume=path if resume else None)
+"""
+
+
+def killed_in(round_: int, path: Path, *, resume: bool = False) -> None:
+    arguments = [sys.executable, "-c", KILLED, str(path), str(round_), "resume" if resume else "begin"]
+    ended = subprocess.run(arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+def bounds(solution: bl.Solution) -> list[tuple[float, float, str]]:
+    return [(r.lower, r.upper, r.kind) for r in solution.iterations]
+
+
+@pytest.fixture(scope="module")
+def whole() -> bl.Solution:
+    return bl.solve(transportation(), method=bl.CCG(**METHOD))
+
+
+@pytest.mark.parametrize("round_", [1, pytest.param(2, marks=pytest.mark.long), 3])
+def test_a_run_killed_in_a_round_resumes_to_the_same_bounds_and_answer(round_: int, whole: bl.Solution, tmp_path: Path):
+    assert len(whole.iterations) == 3
+    path = tmp_path / "run.json"
+    killed_in(round_, path)
+    resumed = bl.solve(transportation(), method=bl.CCG(**METHOD), resume=path)
+    assert resumed.objective == pytest.approx(OPTIMUM, rel=1e-6)
+    assert bounds(resumed) == [
+        (pytest.approx(lower, rel=1e-9), pytest.approx(upper, rel=1e-9), kind) for lower, upper, kind in bounds(whole)
+    ]
+    assert resumed.values == pytest.approx(whole.values, abs=1e-6)
+
+
+@pytest.mark.long
+def test_a_run_killed_in_each_of_its_rounds_one_after_the_other(whole: bl.Solution, tmp_path: Path):
+    path = tmp_path / "run.json"
+    killed_in(1, path)
+    for _ in range(len(whole.iterations) - 1):
+        killed_in(2, path, resume=True)
+    resumed = bl.solve(transportation(), method=bl.CCG(**METHOD), resume=path)
+    assert bounds(resumed) == [
+        (pytest.approx(lower, rel=1e-9), pytest.approx(upper, rel=1e-9), kind) for lower, upper, kind in bounds(whole)
+    ]
+
+
+def test_a_finished_run_answers_at_once(tmp_path: Path):
+    path = tmp_path / "run.json"
+    first = bl.solve(transportation(), method=bl.CCG(save=path))
+    rounds: list[object] = []
+    again = bl.solve(transportation(), resume=str(path), progress=rounds.append)
+    assert not any(isinstance(event, Iteration) for event in rounds)
+    assert (again.status, again.objective, again.bound) == ("optimal", first.objective, first.bound)
+
+
+def test_a_run_stopped_by_its_limit_of_rounds_goes_on_with_more(tmp_path: Path):
+    path = tmp_path / "run.json"
+    stopped = bl.solve(transportation(), method=bl.CCG(start="none", save=path, max_iterations=2))
+    assert stopped.status != "optimal"
+    assert bl.solve(transportation(), resume=path).objective == pytest.approx(OPTIMUM)
+
+
+def test_nothing_is_left_beside_the_file(tmp_path: Path):
+    bl.solve(stock(), method=bl.CCG(save=tmp_path / "run.json"))
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def saved(folder: Path) -> Path:
+    path = folder / "run.json"
+    bl.solve(stock(), method=bl.CCG(save=path, start=[0.0]))
+    return path
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_truncated_file_is_refused(share: float, tmp_path: Path):
+    path = saved(tmp_path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(bl.SavedRunError, match=r"run\.json: it is damaged or no saved run"):
+        bl.solve(stock(), resume=path)
+
+
+def test_a_changed_number_is_refused(tmp_path: Path):
+    path = saved(tmp_path)
+    whole = json.loads(path.read_text())
+    whole["content"]["lower"] = 3.0
+    path.write_text(json.dumps(whole))
+    with pytest.raises(bl.SavedRunError, match="its digest does not fit"):
+        bl.solve(stock(), resume=path)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"a": 1}', "\x00\x01"])
+def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path):
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(bl.SavedRunError, match=r"other\.json: it is"):
+        bl.solve(stock(), resume=path)
+
+
+def test_a_run_of_another_game_is_refused(tmp_path: Path):
+    path = saved(tmp_path)
+    with pytest.raises(bl.SavedRunError, match="it was saved for another game"):
+        bl.solve(stock(most=4), resume=path)
+
+
+def test_a_missing_file_and_a_missing_folder_are_refused(tmp_path: Path):
+    with pytest.raises(bl.SavedRunError, match="no saved run can be read there"):
+        bl.solve(stock(), resume=tmp_path / "none.json")
+    with pytest.raises(bl.SavedRunError, match="cannot be saved there"):
+        bl.solve(stock(), method=bl.CCG(save=tmp_path / "nowhere" / "run.json"))
+
+
+def test_a_game_without_nature_has_no_run_to_resume(tmp_path: Path):
+    m = pyo.ConcreteModel()
+    m.z = pyo.Var(bounds=(0, 1))
+    m.other = bl.Follower()
+    m.other.y = pyo.Var(bounds=(0, 1))
+    m.other.cost = pyo.Objective(expr=m.other.y)
+    m.cost = pyo.Objective(expr=m.z)
+    with pytest.raises(bl.InvalidGame, match="only robust games"):
+        bl.solve(m, resume=tmp_path / "run.json")
