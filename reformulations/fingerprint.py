@@ -31,7 +31,7 @@ def fingerprint(*things: object) -> str:
 def _parts(thing: object) -> list[bytes]:
     if isinstance(thing, Names):
         return []
-    if isinstance(thing, sparse.sparray):
+    if isinstance(thing, sparse.csr_array):
         entries = thing.tocoo(copy=True)
         entries.sum_duplicates()
         return _parts((entries.shape, *entries.coords, entries.data))
