@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.methods import ValueFunction
 from bilevel.outcome import MipProgress, Outcome
 from bilevel.response_answer import ResponseAnswer, ResponseRound
-from bilevel.response_boxes import boxed, greatest_values, no_worse
+from bilevel.response_boxes import boxed, greatest_values
 from reformulations.high_point import HighPoint
 from reformulations.integer_responses import Block, block_of, exclusion, objective_step
 from reformulations.programs import LEADER, Floats
@@ -27,6 +26,9 @@ _WHOLE = 1e-6
 _LOOSEST = 0.05
 _SHARE = 0.3
 """Masters are solved to this share of the gap that is left, at most to the loosest: only the last must be exact."""
+
+_PATIENCE = 10.0
+"""Seconds after which a master's point and bound are taken as they are; four times as long where that said nothing."""
 
 _SHARES = (0.7, 0.95)
 """Where between the best objective and the one to beat robust responses are looked for; by trial on miblp."""
@@ -69,27 +71,28 @@ class Rounds:
 
     def run(self) -> ResponseAnswer:
         """Go round until the bounds meet, nothing new is said, or a limit is reached."""
-        status, gap = "limit", _LOOSEST
+        status, gap, seconds = "limit", _LOOSEST, _PATIENCE
         while self._method.max_iterations is None or len(self._rounds) < self._method.max_iterations:
-            outcome = self._solve_master(gap)
+            outcome = self._solve_master(gap, seconds)
             if self._epsilon == 0.0:
                 self._lower = min(max(self._lower, self._next_multiple(outcome.bound)), self._upper)
             is_done = outcome.point is None or outcome.bound >= self._upper - self._room()
             added = 0 if is_done or outcome.point is None else self._respond(outcome.point)
             self._report()
-            if self._is_closed():
-                status = "optimal"
+            if self._is_closed() or self._remaining() == 0.0:
+                status = "optimal" if self._is_closed() else "time_limit"
                 break
-            if self._remaining() == 0.0 or (outcome.point is None and outcome.status != "infeasible"):
-                status = "time_limit"
-                break
-            if is_done or (not added and gap <= 0.5 * self._limits.gap):
-                if not self._go_on(outcome.point):
-                    status = "infeasible" if self._lower == np.inf else "limit"
-                    break
+            if added:
+                gap = self._next_gap()
+            elif outcome.status == "time_limit":
+                seconds *= 4
+            elif not is_done and gap > 0.5 * self._limits.gap:
+                gap = 0.5 * self._limits.gap
+            elif self._go_on(outcome.point):
                 gap = self._next_gap()
             else:
-                gap = self._next_gap() if added else 0.5 * self._limits.gap
+                status = "infeasible" if self._lower == np.inf else "limit"
+                break
         said = f"responses of integer followers in {len(self._rounds)} rounds, {len(self._blocks)} stored; HiGHS"
         rounds, notes = tuple(self._rounds), tuple(self._notes)
         return ResponseAnswer(status, self._best, self._upper, self._lower, said, rounds, notes)
@@ -110,12 +113,9 @@ class Rounds:
         left = (self._upper - self._lower) / max(1.0, abs(self._upper))
         return float(min(_LOOSEST, max(0.5 * self._limits.gap, _SHARE * left)))
 
-    def _solve_master(self, gap: float) -> Outcome:
+    def _solve_master(self, gap: float, seconds: float) -> Outcome:
         program = master(self._relaxation, self._blocks, self._value_upper)
-        if self._step and np.isfinite(self._upper):
-            program = replace(program, rows=program.rows.append(no_worse(program, self._upper - self._step)))
-        seconds = self._remaining()
-        limit = max(seconds, 0.1) if np.isfinite(seconds) else None
+        limit = max(min(self._remaining(), seconds), 0.1)
         solver = PersistentHighs(program, HighsOptions(threads=self._limits.threads, gap=gap, time_limit=limit))
         if self._best is not None and not self._step:
             start = np.full(len(program.columns), np.nan)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyomo.environ as pyo
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import bilevel as bl
 from tests.problems.external import declare_special, load_special
-from tests.problems.interdiction import interdict, optimum_by_enumeration
 from tests.problems.library import game, maximise, minimise, rows
 
 
@@ -250,133 +245,12 @@ def test_followers_that_use_each_others_integers_are_refused():
         bl.solve(m)
 
 
-@st.composite
-def small_games(draw: st.DrawFn) -> dict[str, Any]:
-    """Two leader and two follower integers in 0..3, three rows of the follower, one of the leader."""
-    small = st.integers(-4, 4)
-    vector = st.lists(small, min_size=4, max_size=4)
-    return {
-        "leader": draw(vector),
-        "follower": draw(st.lists(small, min_size=2, max_size=2)),
-        "rows": draw(st.lists(vector, min_size=3, max_size=3)),
-        "sides": draw(st.lists(st.integers(-2, 9), min_size=3, max_size=3)),
-        "upper_row": draw(vector),
-        "upper_side": draw(st.integers(-1, 8)),
-    }
-
-
-def enumerated(data: dict[str, Any]) -> float | None:
-    """Return the optimum over all leader decisions, None where none has a response that fits the leader's row."""
-    grid = list(itertools.product(range(4), repeat=2))
-    best = None
-    for x in grid:
-        points = [np.array([*x, *y]) for y in grid]
-        fits = [z for z in points if all(np.dot(r, z) <= s for r, s in zip(data["rows"], data["sides"], strict=True))]
-        if not fits:
-            continue
-        value = min(np.dot(data["follower"], z[2:]) for z in fits)
-        for z in fits:
-            if np.dot(data["follower"], z[2:]) == value and np.dot(data["upper_row"], z) <= data["upper_side"]:
-                found = float(np.dot(data["leader"], z))
-                best = found if best is None else min(best, found)
-    return best
-
-
-def declared(data: dict[str, Any]) -> pyo.ConcreteModel:
-    m = game("random")
-    m.x = pyo.Var(range(2), bounds=(0, 3), domain=pyo.Integers)
-    m.follower.y = pyo.Var(range(2), bounds=(0, 3), domain=pyo.Integers)
-    z = [m.x[0], m.x[1], m.follower.y[0], m.follower.y[1]]
-
-    def form(coefficients: list[int]) -> Any:
-        return sum(c * v for c, v in zip(coefficients, z[-len(coefficients) :], strict=True))
-
-    rows(m.follower, *(form(r) + 0 * z[2] <= s for r, s in zip(data["rows"], data["sides"], strict=True) if any(r)))
-    if any(data["upper_row"]):
-        rows(m, form(data["upper_row"]) <= data["upper_side"])
-    minimise(m.follower, form(data["follower"]))
-    minimise(m, form(data["leader"]))
-    return m
-
-
-def consistent(data: dict[str, Any]) -> bool:
-    """Whether rows without coefficients hold; they cannot be declared."""
-    empty = [s for r, s in zip(data["rows"], data["sides"], strict=True) if not any(r)]
-    return all(s >= 0 for s in empty) and (any(data["upper_row"]) or data["upper_side"] >= 0)
-
-
-@settings(max_examples=60)
-@given(small_games().filter(consistent))
-def test_random_integer_games_agree_with_enumeration(data: dict[str, Any]):
-    expected = enumerated(data)
-    m = declared(data)
-    if expected is None:
-        assert bl.solve(m).status == "infeasible"
-    else:
-        assert proven(m) == pytest.approx(expected, abs=1e-6)
-
-
-@settings(max_examples=25)
-@given(st.integers(0, 10_000))
-def test_random_knapsack_interdiction_agrees_with_enumeration(seed: int):
-    generator = np.random.default_rng(seed)
-    n = 7
-    profit, weight, cost = (generator.integers(1, 30, n) for _ in range(3))
-    capacity, budget = int(weight.sum() // 2), int(cost.sum() // 3)
-    m = interdict(profit, weight, cost, capacity, budget)
-    assert proven(m) == pytest.approx(optimum_by_enumeration(profit, weight, cost, capacity, budget))
-
-
-@st.composite
-def mixed_games(draw: st.DrawFn) -> dict[str, Any]:
-    """A leader's x in [0, 3], a follower's z in {0, 1, 2} and w in [0, 2], three rows of the follower."""
-    small = st.integers(-3, 3)
-    return {
-        "leader": draw(st.lists(small, min_size=3, max_size=3)),
-        "follower": draw(st.lists(small, min_size=2, max_size=2)),
-        "rows": draw(st.lists(st.tuples(small, small, small), min_size=3, max_size=3)),
-        "sides": draw(st.lists(st.integers(0, 5), min_size=3, max_size=3)),
-    }
-
-
-def value_at(data: dict[str, Any], x: float) -> float:
-    """Return the leader's value at ``x``: for each z the follower moves w to an end of its interval."""
-    best: list[tuple[float, float]] = []
-    for z in range(3):
-        low, high = 0.0, 2.0
-        for (a, b, c), side in zip(data["rows"], data["sides"], strict=True):
-            rest = side - a * x - b * z
-            if c > 0:
-                high = min(high, rest / c)
-            elif c < 0:
-                low = max(low, rest / c)
-            elif rest < 0:
-                high = -1.0
-        if low <= high:
-            cost, leader = data["follower"], data["leader"]
-            best += [(cost[0] * z + cost[1] * w, leader[0] * x + leader[1] * z + leader[2] * w) for w in (low, high)]
-    optimum = min((f for f, _ in best), default=np.inf)
-    return min((F for f, F in best if f <= optimum + 1e-12), default=np.inf)
-
-
-@settings(max_examples=40)
-@given(mixed_games())
-def test_random_mixed_games_with_a_continuous_leader(data: dict[str, Any]):
-    """The bound is nowhere above the infimum over a fine grid, and the point is as good as it up to epsilon."""
-    grid = np.arange(0, 3 * 60 + 1) / 60
-    near = np.clip(np.concatenate([grid, grid - 1e-7, grid + 1e-7]), 0, 3)
-    infimum = min(value_at(data, x) for x in near)
-    m = game("mixed")
-    x = m.x = pyo.Var(bounds=(0, 3))
-    z = m.follower.z = pyo.Var(bounds=(0, 2), domain=pyo.Integers)
-    w = m.follower.w = pyo.Var(bounds=(0, 2))
-    kept = [(r, s) for r, s in zip(data["rows"], data["sides"], strict=True) if any(r)]
-    rows(m.follower, *(r[0] * x + r[1] * z + r[2] * w <= s for r, s in kept))
-    minimise(m.follower, data["follower"][0] * z + data["follower"][1] * w)
-    minimise(m, data["leader"][0] * x + data["leader"][1] * z + data["leader"][2] * w)
-    solution = bl.solve(m, gap=1e-5)
-    assert solution.bound <= infimum + 1e-5
-    assert solution.certificate is not None
-    assert solution.certificate.holds
-    assert solution.objective <= infimum + 1e-3
-    assert solution.bound >= infimum - 0.06
+def test_branch_and_cut_is_refused_where_a_continuous_variable_of_the_leader_acts():
+    m = game("continuous")
+    m.x = pyo.Var(bounds=(0, 1))
+    y = m.follower.y = pyo.Var(domain=pyo.Binary)
+    rows(m.follower, y <= m.x)
+    maximise(m.follower, y)
+    minimise(m, y - m.x)
+    with pytest.raises(bl.NotApplicable, match=r'x: ValueFunction\(search="tree"\) needs bounded integer'):
+        bl.solve(m, method=bl.ValueFunction(search="tree"))
