@@ -14,6 +14,7 @@ myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "bilevel"
+html_theme_options = {"light_css_variables": {"code-font-size": "75%"}}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
