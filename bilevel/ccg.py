@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bilevel.errors import InvalidGame, NotApplicable
+from bilevel.errors import InvalidGame, NotApplicable, SavedRunError
 from bilevel.generation import RobustAnswer, Setting, Start, State, generate
 from bilevel.iterations import Iteration
 from bilevel.nature import nature_set
@@ -28,11 +28,15 @@ from bilevel.outcome import MipProgress
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
 from bilevel.resume import RunFile, resumed
+from bilevel.static_answer import MOST_ENTRIES, is_static, solve_static
 from reformulations import refusal
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.second_stage import second_stage
+from reformulations.static_costs import with_early_recourse
 from reformulations.two_stage import TwoStage, split
 from reformulations.uncertainty import UncertaintySet
+
+Costs = Literal["auto", "dualised", "generated"]
 
 _INSIDE = 1e-6
 
@@ -55,6 +59,11 @@ class CCG:
         nature's variables, or ``"none"`` where the bounds of recourse bound its cost from below.
     save
         File that holds the state after each round, replaced in one step; ``bl.solve(..., resume=file)`` continues.
+    costs
+        What to do where nature changes costs only, so that recourse need not wait for it: ``"dualised"`` solves one
+        program with the dual of nature's maximum, ``"generated"`` adds the worst cases one after the other as rows,
+        ``"auto"`` dualises unless the description of the set is too long. With another oracle than ``"auto"`` nothing
+        of this is done.
     """
 
     oracle: OracleName = "auto"
@@ -62,6 +71,7 @@ class CCG:
     max_iterations: int = 200
     start: ArrayLike | Literal["nominal", "none"] = "nominal"
     save: str | Path | None = None
+    costs: Costs = "auto"
 
 
 def solve_robust(
@@ -142,11 +152,21 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     See :func:`solve_robust`.
     """
     began, chosen = time.perf_counter(), method or CCG()
+    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress)
+    if is_static(program, within) and chosen.oracle == "auto":
+        if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
+            _refuse_rounds(resume)
+            return solve_static(program, within, limits, progress)
+        program = with_early_recourse(program)
+    elif chosen.costs != "auto":
+        raise NotApplicable(
+            f"CCG(costs={chosen.costs!r})",
+            "nature stands in rows, or multiplies recourse that is integer or its set is not convex; leave out costs",
+        )
     try:
         two_stage = split(program)
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
-    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress)
     recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
     oracle = oracle_for(chosen.oracle, within, two_stage, recourse, threads)
     setting = Setting(two_stage, oracle, recourse, limits, began, progress, start)
@@ -160,6 +180,17 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
         file, unsaved = RunFile.of(saved, program, within, chosen), setting
         setting = replace(setting, save=lambda reached: file.write(unsaved, reached))
     return generate(setting, state, chosen.max_iterations)
+
+
+def _fits(within: UncertaintySet) -> bool:
+    return within.polyhedral().matrix.nnz <= MOST_ENTRIES
+
+
+def _refuse_rounds(resume: str | Path | None) -> None:
+    if resume is not None:
+        raise SavedRunError(
+            f"{resume}: this game is one static program without rounds, so none can be resumed; leave out resume"
+        )
 
 
 def _first_scenarios(method: CCG, two_stage: TwoStage, within: UncertaintySet) -> tuple[Floats, ...]:

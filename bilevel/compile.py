@@ -16,7 +16,7 @@ from bilevel.methods import KKT, Branching, Method
 from bilevel.pipeline import Image, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.write import to_pyomo, write
-from reformulations.programs import MixedIntegerProgram
+from reformulations.programs import BilevelProgram, MixedIntegerProgram
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,15 +75,20 @@ def compile_game(model: BlockData, *, method: Method | str = "auto", threads: in
 def compile_read(game: Game, method: Method | str, threads: int | None = None) -> Compiled:
     """Compile a game that has been read; the automatic method branches where a bound that big-M needs is missing."""
     chosen = chosen_method(method)
+    if isinstance(method, str):
+        return Compiled(game, compile_automatically(game.program, threads))
     given = given_bounds(game, method_bounds(chosen))
+    return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
+
+
+def compile_automatically(program: BilevelProgram, threads: int | None = None) -> Image:
+    """Compile by the KKT system with derived big-M; branch where a bound that big-M needs is missing."""
     try:
-        return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
+        return compile_program(program, KKT(), threads=threads)
     except NoBound as missing:
-        if not isinstance(method, str):
-            raise
-        image = compile_program(game.program, Branching(), threads=threads)
+        image = compile_program(program, Branching(), threads=threads)
         why = f"branching on complementarities, for want of a big-M: {missing.where}: {missing.reason.split(';')[0]}"
-        return Compiled(game, replace(image, notes=(*image.notes, why)))
+        return replace(image, notes=(*image.notes, why))
 
 
 def chosen_method(method: Method | str) -> Method:

@@ -12,13 +12,17 @@ from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import BilevelError
 from bilevel.explanation import BoundLine, Explanation, PlayerLine, Size, listed
 from bilevel.methods import KKT, Branching, Method
+from bilevel.nature import nature_set
 from bilevel.pipeline import Image
 from bilevel.read import Game, read
 from bilevel.robust import is_robust
 from bilevel.solve import described
+from bilevel.static_answer import STATIC, is_static
 from reformulations.bounds import ARGUMENTS, Source
 from reformulations.canonical import rows_with_own_columns
 from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, Names, Role
+from reformulations.refusal import NotApplicable
+from reformulations.two_stage import split
 
 ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
 
@@ -49,7 +53,7 @@ def explain(model: BlockData | Compiled, method: Method | str = "auto", *, threa
         return _explained(model.game, model.image, _why(model.image, model.image.method), None)
     game = read(model)
     if is_robust(game):
-        return _explained(game, None, ROBUST, None)
+        return _explained(game, None, *_robust(game))
     chosen = chosen_method(method)
     try:
         image = compile_read(game, method, threads).image
@@ -76,6 +80,18 @@ def _explained(game: Game, image: Image | None, method: str, refusal: str | None
         assumptions=() if image is None else image.assumes,
         refusal=refusal,
     )
+
+
+def _robust(game: Game) -> tuple[str, str | None]:
+    """Return how a game with nature is solved, and why it is refused if it is."""
+    try:
+        within = nature_set(game)
+        if is_static(game.program, within):
+            return f"{STATIC}one program with the dual of nature's maximum, no rounds", None
+        split(game.program)
+    except (BilevelError, NotApplicable) as refused:
+        return ROBUST, str(refused)
+    return ROBUST, None
 
 
 def _asked(method: Method | str) -> str:

@@ -123,6 +123,8 @@ class RobustAnswer:
         The last compiled master; None where none was compiled.
     assumes, notes
         What was not derived, and what is worth knowing about the way.
+    way
+        How the game was solved, in words.
     """
 
     status: RobustStatus
@@ -136,6 +138,7 @@ class RobustAnswer:
     assumes: tuple[str, ...]
     notes: tuple[str, ...]
     seconds: float
+    way: str
 
 
 def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
@@ -192,8 +195,7 @@ def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
 
 
 def _compiled(setting: Setting, state: State) -> Image:
-    known = None if state.image is None else state.image.bounds
-    return compile_master(master(setting.two_stage, state.scenarios), known, setting.limits.threads)
+    return compile_master(master(setting.two_stage, state.scenarios), state.image, setting.limits.threads)
 
 
 def _begin(setting: Setting, state: State, image: Image) -> Floats | None:
@@ -286,4 +288,5 @@ def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswe
         assumes=() if state.image is None else state.image.assumes,
         notes=(f"nature answers by {setting.oracle.name}", *(() if state.image is None else state.image.notes)),
         seconds=setting.seconds(),
+        way=f"column-and-constraint generation, {len(state.scenarios)} scenarios stored",
     )

@@ -48,7 +48,7 @@ def resumed(two_stage: TwoStage, run: SavedRun, threads: int | None) -> State:
     image = compile_master(master(two_stage, run.scenarios[: run.first]), None, threads)
     best = None
     if run.plan is not None:
-        solved = compile_master(master(two_stage, run.scenarios[: run.plan.stored]), image.bounds, threads)
+        solved = compile_master(master(two_stage, run.scenarios[: run.plan.stored]), image, threads)
         point = solved.source_point(run.plan.mpec_point)
         best = Plan(
             solved.source,

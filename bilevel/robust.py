@@ -71,7 +71,7 @@ def solve_robust_game(
         gap=None if certificate is None else certificate.gap,
         certificate=certificate,
         seconds=time.perf_counter() - began,
-        method=f"column-and-constraint generation, {len(answer.scenarios)} scenarios stored; HiGHS",
+        method=f"{answer.way}; HiGHS",
         game=game,
         point=answer.point,
         notes=answer.notes,

@@ -47,6 +47,11 @@ class Budget:
         """Number ``n`` of uncertain quantities."""
         return len(self.nominal_point)
 
+    @property
+    def is_convex(self) -> bool:
+        """Every mixture of two points of the set is one."""
+        return True
+
     def nominal(self) -> Floats:
         """Return the point without deviation."""
         return self.nominal_point.copy()

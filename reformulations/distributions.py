@@ -71,6 +71,11 @@ class DistributionBall:
         """Largest mass that may be moved, ``l1 / 2``."""
         return np.inf if self.l1 is None else self.l1 / 2
 
+    @property
+    def is_convex(self) -> bool:
+        """Every mixture of two points of the set is one."""
+        return True
+
     def nominal(self) -> Floats:
         """Return the reference distribution."""
         return self.reference.copy()

@@ -28,6 +28,11 @@ class IndependentSets:
         """Number ``n`` of uncertain quantities."""
         return sum(part.dimension for part in self.parts)
 
+    @property
+    def is_convex(self) -> bool:
+        """Whether every part is convex."""
+        return all(part.is_convex for part in self.parts)
+
     def nominal(self) -> Floats:
         """Return the nominal points of all parts."""
         return np.concatenate([np.empty(0), *(part.nominal() for part in self.parts)])

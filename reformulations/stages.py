@@ -112,8 +112,9 @@ def _reason(low: int, high: int, in_row: bool) -> str:  # noqa: FBT001  (where t
         way = (
             "let nature move right-hand sides only"
             if in_row
-            else "where no row of recourse depends on nature, declare these decisions as the leader's own, which is "
-            "exact there"
+            else "beside rows that depend on nature, or with a list of scenarios as set, the worst case need not be a "
+            "vertex; give each scenario a recourse of its own and its probability as uncertain variable within "
+            "bl.uncertainty.DistributionBall (l1=2 for the worst scenario)"
         )
         return f"uncertainty in the recourse's {what} is beyond this method; {way}"
     if low == Role.RECOURSE:
@@ -221,3 +222,23 @@ def renumbered(
     shape = (len(multipliers), height + 2 * width)
     matrix = sparse.coo_array((entries.data, (entries.row, place[entries.col])), shape=shape).tocsr()
     return MultiplierColumns(multipliers.column, sparse.csr_array(matrix))
+
+
+def leader_extended(program: BilevelProgram, columns: Columns, rows: Rows) -> BilevelProgram:
+    """Return the game with more columns and rows of the leader behind those that are there, which keep their numbers.
+
+    ``rows`` are over the columns of the game and the new ones.
+    """
+    n, m = len(program.columns), len(program.rows)
+    every = program.columns.append(columns)
+    width = len(every)
+    appended = replace(program.rows, matrix=widened(program.rows.matrix, width)).append(rows)
+    return replace(
+        program,
+        columns=every,
+        column_owner=np.concatenate([program.column_owner, np.full(len(columns), LEADER)]),
+        rows=appended,
+        row_owner=np.concatenate([program.row_owner, np.full(len(rows), LEADER)]),
+        objectives=replace(program.objectives, linear=widened(program.objectives.linear, width)),
+        multipliers=renumbered(program.multipliers, (n, m), (np.arange(n), np.arange(m)), (width, len(appended))),
+    )

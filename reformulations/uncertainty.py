@@ -28,6 +28,11 @@ class UncertaintySet(Protocol):
         """Number ``n`` of uncertain quantities."""
         ...
 
+    @property
+    def is_convex(self) -> bool:
+        """Whether every mixture of two points of the set is one."""
+        ...
+
     def nominal(self) -> Floats:
         """Return the point ``(n,)`` of the set that is expected when nothing goes wrong."""
         ...
@@ -76,6 +81,11 @@ class Box:
     def dimension(self) -> int:
         """Number ``n`` of uncertain quantities."""
         return len(self.low)
+
+    @property
+    def is_convex(self) -> bool:
+        """Every mixture of two points of the set is one."""
+        return True
 
     def nominal(self) -> Floats:
         """Return the centre."""
@@ -142,6 +152,11 @@ class Scenarios:
     def dimension(self) -> int:
         """Number ``n`` of uncertain quantities."""
         return int(self.points.shape[1])
+
+    @property
+    def is_convex(self) -> bool:
+        """Finitely many points are convex only where there is one."""
+        return len(np.unique(self.points, axis=0)) == 1
 
     def nominal(self) -> Floats:
         """Return the most probable scenario, the first one where no probabilities are known."""
@@ -236,6 +251,11 @@ class Polyhedron:
     def dimension(self) -> int:
         """Number ``n`` of uncertain quantities."""
         return int(self.matrix.shape[1])
+
+    @property
+    def is_convex(self) -> bool:
+        """Every mixture of two points of the set is one."""
+        return True
 
     def nominal(self) -> Floats:
         """Return the mean of the points that are extreme in each coordinate, a point well inside the set."""
