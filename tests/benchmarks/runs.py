@@ -1,0 +1,103 @@
+"""One run of one method on one generated game and what many runs say together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+import bilevel as bl
+from bilevel.errors import BilevelError
+from tests.problems.generated import CoupledGame, PriceGame, coupled_game, price_game
+
+AGREE = 1e-6
+"""Two proven optima are the same within this relative distance."""
+
+SHIFT_S = 0.1
+"""Added to processor times before their geometric mean, so that fast instances do not decide alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A generated game: family, size, seed."""
+
+    family: str
+    size: str
+    seed: int
+
+    @property
+    def game(self) -> CoupledGame | PriceGame:
+        """The arrays of the game."""
+        return coupled_game(int(self.size), self.seed) if self.family == "coupled" else price_game(self.size, self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a method said of an instance: ``claim`` is the objective it calls optimal, None where it does not.
+
+    ``objective`` is that of a certified point, claimed or not. ``proven`` tells that nothing was assumed (no bound of
+    a multiplier was given). ``refused`` says why a method does not apply.
+    """
+
+    instance: Instance
+    method: str
+    seconds: float
+    objective: float | None = None
+    claim: float | None = None
+    proven: bool = False
+    refused: str = ""
+    chosen: str = ""
+
+
+def own_run(instance: Instance, name: str, method: bl.methods.Method | str, limit: float) -> Run:
+    """Solve by one of our methods; processor time of reading, compiling, solving and certifying."""
+    model = instance.game.model()
+    began = time.process_time()
+    try:
+        solution = bl.solve(model, method=method, time_limit=limit, threads=1)
+    except BilevelError as refused:
+        return Run(instance, name, time.process_time() - began, refused=f"{type(refused).__name__}: {refused}")
+    seconds = time.process_time() - began
+    proven = solution.status == "optimal"
+    closed = solution.status in ("optimal", "feasible") and solution.gap is not None and solution.gap <= AGREE
+    holds = solution.certificate is not None and solution.certificate.holds
+    claim = solution.objective if proven or closed else None
+    return Run(instance, name, seconds, solution.objective if holds else None, claim, proven, chosen=solution.method)
+
+
+def best_known(runs: list[Run]) -> dict[Instance, float]:
+    """Return the best objective of each instance, the proven one where there is one; all are maximised."""
+    known: dict[Instance, float] = {}
+    ours = [run for run in runs if run.objective is not None and not run.refused]
+    for run in sorted(ours, key=lambda run: (run.proven, run.objective)):
+        known[run.instance] = float(run.objective or 0.0)
+    return known
+
+
+def disagreements(runs: list[Run]) -> list[str]:
+    """Say which answers that are called optimal differ from the best that is known of the same game."""
+    known, lines = best_known([run for run in runs if run.proven]), []
+    for run in runs:
+        best = known.get(run.instance)
+        if run.claim is not None and best is not None and abs(run.claim - best) > AGREE * max(1.0, abs(best)):
+            says = "proves" if run.proven else "claims"
+            game = f"{run.instance.family} {run.instance.size} seed {run.instance.seed}"
+            lines.append(f"{game}: {run.method} {says} {run.claim:.8g}, the optimum is {best:.8g}")
+    return lines
+
+
+def is_right(run: Run, known: dict[Instance, float]) -> bool:
+    """Tell whether a method closed its gap at the best objective known."""
+    best = known.get(run.instance)
+    return run.claim is not None and best is not None and abs(run.claim - best) <= AGREE * max(1.0, abs(best))
+
+
+def shifted_mean(seconds: list[float]) -> float:
+    """Return the shifted geometric mean ``exp(mean log(t + s)) - s``."""
+    return float(np.exp(np.mean(np.log(np.array(seconds) + SHIFT_S))) - SHIFT_S)
+
+
+def distance(objective: float | None, best: float) -> float:
+    """Return the relative distance of an incumbent to the best objective known, infinite without an incumbent."""
+    return np.inf if objective is None else abs(best - objective) / max(1.0, abs(best))

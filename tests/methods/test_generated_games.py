@@ -1,0 +1,25 @@
+"""Methods that share no step agree on generated games: enumeration of complementarities, and big-M with derived bounds."""
+
+from __future__ import annotations
+
+import pytest
+
+import bilevel as bl
+from tests.problems.generated import coupled_game, price_game
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_price_games_have_one_optimum_by_branching_and_by_derived_bounds(seed: int) -> None:
+    """T8K1: eight periods, one customer with a storage, whose multipliers all have derived bounds."""
+    branching = bl.solve(price_game("T8K1", seed).model(), method=bl.Branching(), threads=1)
+    big_m = bl.solve(price_game("T8K1", seed).model(), method=bl.KKT(), threads=1)
+    assert branching.status == big_m.status == "optimal"
+    assert branching.objective == pytest.approx(big_m.objective, rel=1e-6)
+
+
+def test_a_guessed_bound_reaches_the_optimum_of_a_coupled_game_without_proving_it() -> None:
+    """30 pairs: no bound of a multiplier can be derived, and the answer under M = 1e5 is only feasible."""
+    branching = bl.solve(coupled_game(30, 1).model(), method=bl.Branching(), threads=1)
+    guessed = bl.solve(coupled_game(30, 1).model(), method=bl.KKT(complementarity=bl.BigM(bounds=1e5)), threads=1)
+    assert (branching.status, guessed.status) == ("optimal", "feasible")
+    assert branching.objective == pytest.approx(guessed.objective, rel=1e-6)
