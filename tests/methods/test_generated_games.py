@@ -1,4 +1,4 @@
-"""Methods that share no step agree on generated games: enumeration of complementarities, and big-M with derived bounds."""
+"""Methods that share no step agree on generated games: branching on pairs, and big-M with derived bounds."""
 
 from __future__ import annotations
 
