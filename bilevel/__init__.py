@@ -11,6 +11,7 @@ from bilevel.errors import (
     BilevelError,
     InfeasibleFollower,
     InfeasibleGame,
+    InvalidFile,
     InvalidGame,
     NoBound,
     NotApplicable,
@@ -21,6 +22,7 @@ from bilevel.errors import (
 from bilevel.explain import explain
 from bilevel.explanation import Explanation
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
+from bilevel.io.files import write_game as write
 from bilevel.methods import KKT, BigM, Branching, StrongDuality, ValueFunction
 from bilevel.plugin import BilevelSolver
 from bilevel.solution import Solution
@@ -38,6 +40,7 @@ __all__ = [
     "Follower",
     "InfeasibleFollower",
     "InfeasibleGame",
+    "InvalidFile",
     "InvalidGame",
     "Multiplier",
     "NoBound",
@@ -55,4 +58,5 @@ __all__ = [
     "explain",
     "solve",
     "uncertainty",
+    "write",
 ]

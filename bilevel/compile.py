@@ -43,9 +43,9 @@ class Compiled:
         """Return the single-level program as a Pyomo model with the user's names."""
         return to_pyomo(self.program)
 
-    def write(self, path: str) -> None:
-        """Write the single-level program to ``path`` as MPS or LP, by its ending."""
-        write(self.program, path)
+    def write(self, path: str) -> dict[str, str]:
+        """Write the single-level program to ``path`` as MPS or LP, by its ending; return what had to be renamed."""
+        return write(self.program, path)
 
 
 def compile_game(model: BlockData, *, method: Method | str = "auto", threads: int | None = None) -> Compiled:

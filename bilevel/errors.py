@@ -39,3 +39,12 @@ class SolverFailure(BilevelError):
 
 class SavedRunError(BilevelError):
     """A saved run cannot be written, or not be read for this game."""
+
+
+class InvalidFile(InvalidGame):
+    """A file is missing or malformed; fields ``path`` and ``line``, which is None where no line is to blame."""
+
+    def __init__(self, path: object, line: int | None, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if line is None else f"{path}, line {line}: {reason}")
+        self.path = str(path)
+        self.line = line

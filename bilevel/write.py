@@ -10,6 +10,9 @@ import pyomo.environ as pyo
 
 from bilevel.errors import InvalidGame
 from bilevel.highs import PersistentHighs
+from bilevel.io.linear_file import LinearFile
+from bilevel.io.mps_writer import changed, mps_text, said
+from bilevel.labels import labels
 from reformulations.programs import Floats, MixedIntegerProgram
 
 
@@ -64,14 +67,34 @@ def _unique(names: list[str]) -> list[str]:
     return [name if seen[name] == 1 else f"{name} #{i}" for i, name in enumerate(names)]
 
 
-def write(program: MixedIntegerProgram, path: str) -> None:
+def write(program: MixedIntegerProgram, path: str) -> dict[str, str]:
     """Write the program to a file; the ending says how: ``.mps`` or ``.lp``.
+
+    Returns
+    -------
+    dict
+        The user's name behind each name in the file that differs from it: MPS holds no blanks, LP neither
+        brackets nor operators. The file has them as comments.
 
     Raises
     ------
     InvalidGame
         For another ending.
+    NotApplicable
+        For an LP file of a program with both integers and a quadratic objective.
     """
-    if Path(path).suffix not in {".mps", ".lp"}:
+    ending = Path(path).suffix
+    if ending not in {".mps", ".lp"}:
         raise InvalidGame(f"{path}: the ending must be .mps or .lp")
+    if ending == ".mps":
+        file = LinearFile(program.columns, program.rows, program.cost, program.constant, 1.0)
+        text, renamed = mps_text(file, Path(path).stem, program.products)
+        Path(path).write_text(text, "utf-8")
+        return renamed
     PersistentHighs(program).write(path)
+    renamed = {}
+    for names in (program.columns.names, program.rows.names):
+        renamed |= changed(list(labels(names, ending)), names)
+    comments = "".join(f"\\ {line}\n" for line in said(renamed))
+    Path(path).write_text(comments + Path(path).read_text("utf-8"), "utf-8")
+    return renamed

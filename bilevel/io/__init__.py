@@ -1,7 +1,7 @@
-"""Games in other people's files."""
+"""Games in files: MPS with an auxiliary file, and JSON."""
 
 from __future__ import annotations
 
-from bilevel.io.mps_aux import read_mps, read_program
+from bilevel.io.files import read_model, read_program, write_game
 
-__all__ = ["read_mps", "read_program"]
+__all__ = ["read_model", "read_program", "write_game"]

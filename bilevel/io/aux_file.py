@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bilevel.errors import InvalidGame
+from bilevel.io.lines import Lines
+from bilevel.io.mps_writer import short
 
 _SECTIONS = {
     "@NUMVARS": "count of columns",
@@ -47,55 +47,20 @@ class Auxiliary:
     budget: float | None = None
 
 
-class _Lines:
-    """The lines of a file that say something, with their numbers; makes the errors that name them."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = path
-        self._at = 0
-
-    def __iter__(self) -> Iterator[list[str]]:
-        for number, line in enumerate(Path(self._path).read_text(encoding="utf-8").splitlines(), start=1):
-            self._at = number
-            words = line.split()
-            if words and not words[0].startswith(("*", "#")):
-                yield words
-
-    def error(self, what: str) -> InvalidGame:
-        return InvalidGame(f"{self._path}, line {self._at}: {what}")
-
-    def error_of_file(self, what: str) -> InvalidGame:
-        return InvalidGame(f"{self._path}: {what}")
-
-    def whole(self, text: str) -> int:
-        try:
-            return int(text)
-        except ValueError:
-            raise self.error(f"{text!r} is not a whole number") from None
-
-    def number(self, text: str) -> float:
-        try:
-            return float(text)
-        except ValueError:
-            raise self.error(f"{text!r} is not a number") from None
-
-
 def read_auxiliary(path: str | Path) -> Auxiliary:
     """Read an auxiliary file of MibS: keys ``N, M, LC, LR, LO, OS, IC, IB``, or sections ``@VARSBEGIN`` and so on.
 
     Raises
     ------
-    InvalidGame
+    InvalidFile
         With the file and the line, where it is malformed, or where its counts do not fit.
     """
-    if not Path(path).is_file():
-        raise InvalidGame(f"{path}: there is no such file")
-    lines = _Lines(path)
+    lines = Lines(path, ("*", "#"))
     by_name = any(words[0].startswith("@") for words in lines)
     return _by_name(lines) if by_name else _by_position(lines)
 
 
-def _by_position(lines: _Lines) -> Auxiliary:
+def _by_position(lines: Lines) -> Auxiliary:
     counts: dict[str, int] = {}
     places: dict[str, list[int]] = {"LC": [], "LR": []}
     values: dict[str, list[float]] = {"LO": [], "IC": [], "IB": []}
@@ -109,9 +74,9 @@ def _by_position(lines: _Lines) -> Auxiliary:
         elif key in places:
             places[key].append(lines.whole(words[1]))
         elif key in values:
-            values[key].append(lines.number(words[1]))
+            values[key].append(lines.finite(words[1]))
         elif key == "OS":
-            sense = lines.number(words[1])
+            sense = lines.finite(words[1])
             if sense not in (1.0, -1.0):
                 raise lines.error(f"OS is 1 (the follower minimises) or -1, not {words[1]}")
         else:
@@ -131,7 +96,7 @@ def _by_position(lines: _Lines) -> Auxiliary:
     )
 
 
-def _by_name(lines: _Lines) -> Auxiliary:
+def _by_name(lines: Lines) -> Auxiliary:
     counts: dict[str, int] = {}
     cost: dict[str, float] = {}
     rows: list[str] = []
@@ -145,7 +110,7 @@ def _by_name(lines: _Lines) -> Auxiliary:
         elif section == "columns":
             if len(words) != 2 or words[0] in cost:  # noqa: PLR2004 - a name and its cost
                 raise lines.error(f"expected a new column and its cost for the follower, found {' '.join(words)!r}")
-            cost[words[0]] = lines.number(words[1])
+            cost[words[0]] = lines.finite(words[1])
         elif section == "rows":
             rows.append(words[0])
         elif section != "ignored":
@@ -157,7 +122,7 @@ def _by_name(lines: _Lines) -> Auxiliary:
     return Auxiliary(tuple(cost), tuple(rows), tuple(cost.values()))
 
 
-def _next_section(lines: _Lines, section: str, key: str) -> str:
+def _next_section(lines: Lines, section: str, key: str) -> str:
     """Return the section that ``key`` begins; empty where it ends one."""
     if key in _ENDS:
         if section != _ENDS[key]:
@@ -170,8 +135,18 @@ def _next_section(lines: _Lines, section: str, key: str) -> str:
     return _SECTIONS[key]
 
 
-def _check(lines: _Lines, key: str, said: int | None, found: int, what: str) -> None:
+def _check(lines: Lines, key: str, said: int | None, found: int, what: str) -> None:
     if said is None:
         raise lines.error_of_file(f"{key} is missing")
     if said != found:
         raise lines.error_of_file(f"{key} says {said}, but there are {found} {what}")
+
+
+def auxiliary_text(auxiliary: Auxiliary) -> str:
+    """Return the text of an auxiliary file by positions."""
+    lines = [f"N {len(auxiliary.columns)}", f"M {len(auxiliary.rows)}"]
+    lines += [f"LC {column}" for column in auxiliary.columns]
+    lines += [f"LR {row}" for row in auxiliary.rows]
+    lines += [f"LO {short(cost)}" for cost in auxiliary.cost]
+    lines.append(f"OS {int(auxiliary.sense)}")
+    return "\n".join(lines) + "\n"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyomo.environ as pyo
 from scipy import sparse
 
-from bilevel.errors import InvalidGame
-from bilevel.game import Follower
-from bilevel.io.aux_file import Auxiliary, read_auxiliary
-from bilevel.io.mps import LinearFile, read_linear
+from bilevel.errors import InvalidFile, NotApplicable
+from bilevel.io.aux_file import Auxiliary, auxiliary_text, read_auxiliary
+from bilevel.io.linear_file import LinearFile
+from bilevel.io.lp_file import read_lp_file
+from bilevel.io.mps_file import read_mps_file
+from bilevel.io.mps_writer import mps_text
 from reformulations.programs import (
+    LEADER,
     BilevelProgram,
     Columns,
-    Floats,
     Integers,
     MultiplierColumns,
     Names,
@@ -26,61 +26,16 @@ from reformulations.programs import (
 )
 
 
-def read_mps(path_mps: str | Path, path_aux: str | Path) -> pyo.ConcreteModel:
-    """Read a game as a Pyomo model to solve or to go on editing.
-
-    ``m.x`` and ``m.row`` are the leader's variables and rows, ``m.follower.y`` and ``m.follower.row`` the
-    follower's, by their names in the file; ``m.goal`` and ``m.follower.goal`` the objectives.
-
-    Parameters
-    ----------
-    path_mps
-        An MPS (or LP) file: all columns and rows, and the leader's objective. For an interdiction game
-        (``IC`` and ``IB`` in the auxiliary file) the follower's program alone.
-    path_aux
-        The auxiliary file of MibS: by positions (``N``, ``M``, ``LC``, ``LR``, ``LO``, ``OS``) or by names
-        (``@VARSBEGIN`` ...).
-
-    Raises
-    ------
-    InvalidGame
-        When a file is missing or malformed, with file and line.
-    """
-    program = read_program(path_mps, path_aux)
-    m = pyo.ConcreteModel(Path(path_mps).stem)
-    m.follower = Follower()
-    blocks, variables = (m, m.follower), [None] * len(program.columns)
-    for player, (block, name) in enumerate(zip(blocks, ("x", "y"), strict=True)):
-        mine = np.flatnonzero(program.column_owner == player)
-        _declare_variables(block, name, program.columns, mine, variables)
-    matrix = program.rows.matrix
-    for player, block in enumerate(blocks):
-        block.row = pyo.Constraint(pyo.Any)
-        for row in np.flatnonzero(program.row_owner == player).tolist():
-            begin, end = matrix.indptr[row : row + 2]
-            if not matrix.data[begin:end].any():
-                _check_empty_row(program.rows, row, path_mps)
-                continue
-            body = _linear(matrix.data[begin:end], matrix.indices[begin:end].tolist(), variables)
-            low, high = float(program.rows.lower[row]), float(program.rows.upper[row])
-            sides = (low if np.isfinite(low) else None, body, high if np.isfinite(high) else None)
-            block.row[program.rows.names[row]] = (body, high) if low == high else sides
-        goal = program.objectives.linear[[player]].tocsr()
-        sense = pyo.minimize if program.objectives.sense[player] > 0 else pyo.maximize
-        cost = _linear(goal.data, goal.indices.tolist(), variables) + float(program.objectives.constant[player])
-        block.goal = pyo.Objective(expr=cost, sense=sense)
-    return m
-
-
-def read_program(path_mps: str | Path, path_aux: str | Path) -> BilevelProgram:
+def read_mps_aux(path_mps: str | Path, path_aux: str | Path) -> BilevelProgram:
     """Read a game as arrays; the players are ``"leader"`` and ``"follower"``, columns and rows in the file's order.
 
     Raises
     ------
-    InvalidGame
+    InvalidFile
         When a file is missing or malformed, with file and line.
     """
-    file, auxiliary = read_linear(path_mps), read_auxiliary(path_aux)
+    read_file = read_lp_file if Path(path_mps).suffix == ".lp" else read_mps_file
+    file, auxiliary = read_file(path_mps), read_auxiliary(path_aux)
     if auxiliary.budget is not None:
         file = _with_interdiction(file, auxiliary, path_aux)
     columns = _places(auxiliary.columns, file.columns.names, "column", path_aux)
@@ -112,10 +67,10 @@ def _places(items: tuple[int, ...] | tuple[str, ...], names: Names, kind: str, p
     for item in items:
         place = known.get(item, -1) if isinstance(item, str) else item
         if not 0 <= place < len(names):
-            raise InvalidGame(f"{path}: the MPS file has no {kind} {item}")
+            raise InvalidFile(path, None, f"the MPS file has no {kind} {item}")
         places.append(place)
     if len(set(places)) != len(places):
-        raise InvalidGame(f"{path}: a {kind} is named twice")
+        raise InvalidFile(path, None, f"a {kind} is named twice")
     return np.array(places, np.int64)
 
 
@@ -131,12 +86,11 @@ def _with_interdiction(file: LinearFile, auxiliary: Auxiliary, path: str | Path)
     """
     n = len(file.columns)
     if len(auxiliary.interdiction_cost) != n:
-        raise InvalidGame(f"{path}: IC is given for {len(auxiliary.interdiction_cost)} of {n} columns")
+        raise InvalidFile(path, None, f"IC is given for {len(auxiliary.interdiction_cost)} of {n} columns")
     upper = file.columns.upper
     for j in np.flatnonzero(~np.isfinite(upper) | (file.columns.lower != 0))[:1]:
-        raise InvalidGame(
-            f"{path}: column {file.columns.names[int(j)]} needs bounds from 0 to a number to be interdicted"
-        )
+        name = file.columns.names[int(j)]
+        raise InvalidFile(path, None, f"column {name} needs bounds from 0 to a number to be interdicted")
     names = file.columns.names
     binary = Columns(np.zeros(n), np.ones(n), np.ones(n, bool), Names(n, lambda j: f"interdict_{names[j]}"))
     eye = sparse.eye_array(n, format="csr")
@@ -159,23 +113,51 @@ def _with_interdiction(file: LinearFile, auxiliary: Auxiliary, path: str | Path)
     return LinearFile(binary.append(file.columns), rows, cost, -file.constant, file.sense)
 
 
-def _declare_variables(block: Any, name: str, columns: Columns, mine: Integers, variables: list[Any]) -> None:
-    component = pyo.Var([columns.names[int(j)] for j in mine])
-    block.add_component(name, component)
-    for j in mine.tolist():
-        variable = component[columns.names[j]]
-        low, high = float(columns.lower[j]), float(columns.upper[j])
-        if columns.integer[j]:
-            variable.domain = pyo.Binary if (low, high) == (0.0, 1.0) else pyo.Integers
-        variable.setlb(low if np.isfinite(low) else None)
-        variable.setub(high if np.isfinite(high) else None)
-        variables[j] = variable
+def write_mps_aux(program: BilevelProgram, path_mps: str | Path, path_aux: str | Path) -> dict[str, str]:
+    """Write a game to two files, the auxiliary one by positions.
+
+    Of the follower's objective the format holds what the follower decides: its constant and its
+    terms in the leader's variables, which change no response, are left out.
+
+    Returns
+    -------
+    dict
+        The user's name behind each name in the files that differs from it.
+
+    Raises
+    ------
+    NotApplicable
+        For what the format cannot hold: several followers, products, multipliers as variables; names the component.
+    """
+    _refuse_beyond_format(program)
+    leader, follower = (
+        np.asarray(program.objectives.linear[[player]].toarray(), np.float64).ravel() for player in (LEADER, 1)
+    )
+    file = LinearFile(
+        program.columns,
+        program.rows,
+        leader,
+        float(program.objectives.constant[LEADER]),
+        float(program.objectives.sense[LEADER]),
+    )
+    columns = np.flatnonzero(program.column_owner == 1).tolist()
+    rows = np.flatnonzero(program.row_owner == 1).tolist()
+    auxiliary = Auxiliary(
+        tuple(columns), tuple(rows), tuple(follower[columns].tolist()), float(program.objectives.sense[1])
+    )
+    text, renamed = mps_text(file, Path(path_mps).stem)
+    Path(path_mps).write_text(text, "utf-8")
+    Path(path_aux).write_text(auxiliary_text(auxiliary), "utf-8")
+    return renamed
 
 
-def _check_empty_row(rows: Rows, row: int, path: str | Path) -> None:
-    if not rows.lower[row] <= 0.0 <= rows.upper[row]:
-        raise InvalidGame(f"{path}: row {rows.names[row]} has no coefficients and cannot hold")
-
-
-def _linear(values: Floats, places: list[int], variables: list[Any]) -> Any:
-    return pyo.quicksum(float(value) * variables[j] for value, j in zip(values, places, strict=True) if value)
+def _refuse_beyond_format(program: BilevelProgram) -> None:
+    way_out = "; write a .json file instead"
+    if len(program.players) != 2 or program.roles[1] != Role.FOLLOWER:  # noqa: PLR2004 - leader and follower
+        raise NotApplicable(program.players[-1], "MPS and auxiliary files hold a leader and one follower" + way_out)
+    for column in program.multipliers.column[:1].tolist():
+        raise NotApplicable(program.columns.names[column], "MPS files hold no multipliers as variables" + way_out)
+    for row in program.rows.products.index[:1].tolist():
+        raise NotApplicable(program.rows.names[row], "MPS rows are linear" + way_out)
+    for player in program.objectives.products.index[:1].tolist():
+        raise NotApplicable(program.players[player], "its objective has products, MPS objectives are linear" + way_out)

@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel.io import read_mps, read_program
+from bilevel.io import read_model, read_program
 
 MPS = """\
 NAME          moore_bard
@@ -85,7 +85,7 @@ def written(folder: Path, mps: str, aux: str) -> tuple[Path, Path]:
 @pytest.mark.parametrize("aux", [BY_POSITION, BY_NAME])
 def test_positions_and_names_declare_the_same_game(tmp_path: Path, aux: str):
     """Moore and Bard (1990): -22 at (2, 2)."""
-    m = read_mps(*written(tmp_path, MPS, aux))
+    m = read_model(*written(tmp_path, MPS, aux))
     assert m.x["x"].bounds == (0, 10)
     assert m.follower.y["y"].is_integer()
     assert [row.name for row in m.follower.row.values()] == [f"follower.row[R{k}]" for k in range(1, 5)]
@@ -95,7 +95,7 @@ def test_positions_and_names_declare_the_same_game(tmp_path: Path, aux: str):
 
 def test_a_game_that_was_read_can_be_edited(tmp_path: Path):
     """With x >= 3 the best is x = 6, y = 2 (2 x - y <= 15 leaves y = 1 from x = 3: y >= (15 - 2 x) / 10)."""
-    m = read_mps(*written(tmp_path, MPS, BY_NAME))
+    m = read_model(*written(tmp_path, MPS, BY_NAME))
     m.extra = pyo.Constraint(expr=m.x["x"] >= 3)
     solution = bl.solve(m)
     assert solution.status == "optimal"
@@ -108,7 +108,7 @@ def test_an_interdiction_file_gets_the_leaders_binaries(tmp_path: Path):
     assert list(program.columns.names) == ["interdict_a", "interdict_b", "interdict_c", "a", "b", "c"]
     assert list(program.column_owner) == [0, 0, 0, 1, 1, 1]
     assert list(program.row_owner) == [0, 1, 1, 1, 1]
-    m = read_mps(tmp_path / "game.mps", tmp_path / "game.aux")
+    m = read_model(tmp_path / "game.mps", tmp_path / "game.aux")
     assert bl.solve(m).objective == pytest.approx(5)
     assert m.x["interdict_a"].value == pytest.approx(1)
 

@@ -1,53 +1,42 @@
-"""MPS and LP files as arrays, read by HiGHS."""
+"""LP files as arrays, read by HiGHS."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import highspy
 import numpy as np
 from scipy import sparse
 
-from bilevel.errors import InvalidGame
-from reformulations.programs import Columns, Floats, Names, Rows
+from bilevel.errors import InvalidFile
+from bilevel.io.linear_file import LinearFile
+from reformulations.programs import Columns, Names, Rows
 
 
-@dataclass(frozen=True, slots=True)
-class LinearFile:
-    """A mixed-integer linear program as it stands in a file; ``sense`` is +1 (minimise) or -1."""
-
-    columns: Columns
-    rows: Rows
-    cost: Floats
-    constant: float
-    sense: float
-
-
-def read_linear(path: str | Path) -> LinearFile:
+def read_lp_file(path: str | Path) -> LinearFile:
     """Read a mixed-integer linear program; rows and columns keep their order and names.
 
     Integer columns for which the file has no bounds are within 0 and 1, as most solvers read them.
 
     Raises
     ------
-    InvalidGame
+    InvalidFile
         When the file is missing, malformed, or not linear.
     """
     if not Path(path).is_file():
-        raise InvalidGame(f"{path}: there is no such file")
+        raise InvalidFile(path, None, "there is no such file")
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     if solver.readModel(str(path)) == highspy.HighsStatus.kError:
-        raise InvalidGame(f"{path}: HiGHS cannot read it; check that it is a free or fixed MPS file, or an LP file")
+        raise InvalidFile(path, None, "HiGHS cannot read it; check that it is an LP file")
     model = solver.getModel()
     if model.hessian_.dim_ > 0:
-        raise InvalidGame(f"{path}: it has a quadratic objective; only linear programs are read")
+        raise InvalidFile(path, None, "it has a quadratic objective; only linear programs are read")
     program = solver.getLp()
     kinds = np.array(program.integrality_, dtype=object)
     known = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
     for j in [j for j, kind in enumerate(kinds) if kind not in known][:1]:
-        raise InvalidGame(f"{path}: column {program.col_names_[j]} is semi-continuous or semi-integer")
+        raise InvalidFile(path, None, f"column {program.col_names_[j]} is semi-continuous or semi-integer")
     n, m = int(program.num_col_), int(program.num_row_)
     entries = program.a_matrix_
     parts = (np.array(entries.value_), np.array(entries.index_), np.array(entries.start_))
