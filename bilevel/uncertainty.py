@@ -6,20 +6,37 @@ compared with the index set when the game is solved; an error names both.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from scipy import sparse
 
 from bilevel.errors import InvalidGame
-from reformulations import budget, distributions, uncertainty
+from reformulations import budget, cvar, distributions, uncertainty, wasserstein
 from reformulations.programs import Floats
+from reformulations.radii import Radii, bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
 from reformulations.uncertainty import UncertaintySet
+
+__all__ = [
+    "Box",
+    "Budget",
+    "CVaR",
+    "DistributionBall",
+    "Polyhedron",
+    "Radii",
+    "Scenarios",
+    "Wasserstein",
+    "bootstrap_radii",
+    "hoeffding_linf",
+    "literature_radii",
+    "weissman_l1",
+]
 
 Values = Mapping[Any, float] | Sequence[float] | np.ndarray | float
 Key = Hashable
+RadiusRule = Literal["confidence", "bootstrap", "literature"]
 Row = tuple[Mapping[Any, float], str, float]
 
 _SHOWN = 3
@@ -158,6 +175,93 @@ class DistributionBall:
         """Return the set on arrays in the order of ``keys``."""
         reference = ordered(self.reference, keys, f"{name}: DistributionBall(reference)")
         return _checked(name, lambda: distributions.DistributionBall(reference, self.l1, self.linf))
+
+    @classmethod
+    def from_counts(
+        cls, counts: Mapping[Any, int] | Sequence[int], confidence: float = 0.95, radii: RadiusRule = "confidence"
+    ) -> DistributionBall:
+        """Return the ball around observed frequencies that holds the true distribution with some confidence.
+
+        Parameters
+        ----------
+        counts
+            How often each outcome was observed.
+        confidence
+            Of the whole ball, both radii together; of each radius on its own for ``"literature"``.
+        radii
+            ``"confidence"``: Weissman's L1 and Hoeffding's L-infinity radius, a guarantee for any number of
+            observations; ``"bootstrap"``: smaller, right only for many observations; ``"literature"``: what papers on
+            energy dispatch use, **no** confidence radii (see :func:`literature_radii`).
+
+        Examples
+        --------
+        >>> DistributionBall.from_counts({"rain": 40, "sun": 60}).linf
+        0.159...
+        """
+        observed = np.array(list(counts.values()) if isinstance(counts, Mapping) else counts, np.float64)
+        # two radii that each fail half as often hold together
+        each = 1 - (1 - confidence) / 2
+        try:
+            found = _radii(observed, confidence, each, radii)
+        except ValueError as reason:
+            raise InvalidGame(f"DistributionBall.from_counts: {reason}") from reason
+        share = (observed / observed.sum()).tolist()
+        reference = dict(zip(counts, share, strict=True)) if isinstance(counts, Mapping) else share
+        return cls(reference, found.l1, found.linf)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wasserstein:
+    """Distributions to which mass can be moved from ``reference`` at a total distance of ``radius`` at most.
+
+    ``distance`` is a table in the order of the index set, or a function of two keys.
+
+    Examples
+    --------
+    >>> near = Wasserstein({1: 0.5, 3: 0.5}, distance=lambda one, other: abs(one - other), radius=0.2)
+    >>> near.on([1, 3], "share").support([0, 1])
+    0.6
+    """
+
+    reference: Values
+    distance: Callable[[Any, Any], float] | Sequence[Sequence[float]] | np.ndarray
+    radius: float
+
+    def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
+        """Return the set on arrays in the order of ``keys``."""
+        reference, distance = ordered(self.reference, keys, f"{name}: Wasserstein(reference)"), self.distance
+        table = [[distance(one, other) for other in keys] for one in keys] if callable(distance) else distance
+        return _checked(name, lambda: wasserstein.Wasserstein(reference, np.asarray(table, np.float64), self.radius))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CVaR:
+    """Distributions with no outcome more probable than ``reference / tail``: the mean of the worst share ``tail``.
+
+    Examples
+    --------
+    >>> CVaR({"calm": 0.9, "storm": 0.1}, tail=0.2).on(["calm", "storm"], "share").support([0, 10])
+    5.0
+    """
+
+    reference: Values
+    tail: float
+
+    def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
+        """Return the set on arrays in the order of ``keys``."""
+        reference = ordered(self.reference, keys, f"{name}: CVaR(reference)")
+        return _checked(name, lambda: cvar.CVaR(reference, self.tail))
+
+
+def _radii(observed: Floats, confidence: float, each: float, rule: str) -> Radii:
+    bins, samples = len(observed), int(observed.sum())
+    if rule == "confidence":
+        return Radii(weissman_l1(bins, samples, each), hoeffding_linf(bins, samples, each))
+    if rule == "bootstrap":
+        return bootstrap_radii(observed, each, seed=0)
+    if rule == "literature":
+        return literature_radii(bins, samples, confidence, confidence)
+    raise ValueError(f'radii={rule!r}; give "confidence", "bootstrap" or "literature"')
 
 
 def ordered(values: Values, keys: Sequence[Key], what: str) -> Floats:

@@ -162,7 +162,7 @@ class DistributionBall:
         least = np.minimum(up, down)
         if least.sum() - least.max() > 2 * self.movable + _ROUNDING:
             return  # every vertex has all coordinates but one at a bound: all of them move too much
-        for lift in _fillings(up + down, down.sum(), lambda full: up[full].sum() <= self.movable + _ROUNDING):
+        for lift in fillings(up + down, down.sum(), lambda full: up[full].sum() <= self.movable + _ROUNDING):
             move = lift - down
             if np.maximum(move, 0.0).sum() <= self.movable + _ROUNDING:
                 yield move
@@ -172,12 +172,12 @@ class DistributionBall:
         mass = self.movable
         if mass > 1:
             return
-        for received in _fillings(up, mass, lambda full: down.sum() - down[full].sum() >= mass - _ROUNDING):
-            for given in _fillings(np.where(received > 0, 0.0, down), mass, lambda _: True):
+        for received in fillings(up, mass, lambda full: down.sum() - down[full].sum() >= mass - _ROUNDING):
+            for given in fillings(np.where(received > 0, 0.0, down), mass):
                 yield received - given
 
 
-def _fillings(capacity: Floats, amount: float, admits: Callable[[list[int]], bool]) -> Iterator[Floats]:
+def fillings(capacity: Floats, amount: float, admits: Callable[[list[int]], bool] = lambda _: True) -> Iterator[Floats]:
     """Yield the vertices of ``{0 <= x <= capacity, sum x = amount}``: some full, at most one in part.
 
     ``admits`` refuses a list of full positions that no longer one may extend to what the caller looks for.

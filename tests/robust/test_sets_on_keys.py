@@ -10,7 +10,16 @@ from bilevel.errors import InvalidGame
 from bilevel.game import Recourse, Uncertain
 from bilevel.nature import nature_set
 from bilevel.read import read
-from bilevel.uncertainty import Box, Budget, DistributionBall, KeyedSet, Polyhedron, Scenarios
+from bilevel.uncertainty import (
+    Box,
+    Budget,
+    DistributionBall,
+    KeyedSet,
+    Polyhedron,
+    Scenarios,
+    hoeffding_linf,
+    weissman_l1,
+)
 
 KEYS = ["north", "south"]
 
@@ -86,3 +95,23 @@ def test_a_fixed_uncertain_variable_is_refused():
     m.demand["south"].fix(1)
     with pytest.raises(InvalidGame, match=r"demand\[south\]: a fixed variable is not uncertain"):
         nature_set(read(m))
+
+
+def test_balls_from_counts_have_the_radii_of_their_rule():
+    """Both confidence radii at 97.5 % each: together they hold the truth at 95 %."""
+    counts = {"rain": 400, "sun": 600}
+    ball = DistributionBall.from_counts(counts, 0.95)
+    assert ball.l1 == pytest.approx(weissman_l1(2, 1000, 0.975))
+    assert ball.linf == pytest.approx(hoeffding_linf(2, 1000, 0.975))
+    assert ball.on(["sun", "rain"], "share").nominal() == pytest.approx([0.6, 0.4])
+    bootstrap = DistributionBall.from_counts(counts, 0.95, "bootstrap")
+    assert bootstrap.linf < ball.linf
+    literature = DistributionBall.from_counts(counts, 0.95, "literature")
+    assert literature.linf == pytest.approx(np.log(80) / 2000)
+
+
+def test_counts_that_are_none_are_refused():
+    with pytest.raises(InvalidGame, match=r"from_counts: .*samples is 0"):
+        DistributionBall.from_counts([0, 0])
+    with pytest.raises(InvalidGame, match="radii='wide'"):
+        DistributionBall.from_counts([1, 2], 0.9, "wide")

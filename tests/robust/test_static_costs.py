@@ -177,3 +177,21 @@ def test_the_explanation_says_that_the_game_is_static():
 def test_a_static_game_has_no_rounds_to_resume(tmp_path):
     with pytest.raises(bl.SavedRunError, match="one static program without rounds"):
         bl.solve(machine(Box(1, 2)), resume=tmp_path / "run.json")
+
+
+@pytest.mark.parametrize("costs", ["dualised", "generated"])
+def test_the_newsvendor_averse_to_the_worst_third_and_to_moved_demand(costs: str):
+    """Demands 1, 2, 3, equally likely. Worst third: order 3, cost 3. All thirds: order 2, 2 + .6 = 2.6.
+
+    Order z in [2, 3] costs z + 1.8 (3 - z) rho_3, which rises with z while rho_3 < 1/1.8 = .556. Moving a tenth of
+    distance puts rho_3 at 1/3 + .1 at most: z = 2, 2 + 1.8 * .43333 = 2.78.
+    """
+    equal = [1 / 3] * 3
+    sets = [
+        (bl.uncertainty.CVaR(equal, tail=1 / 3), 3.0),
+        (bl.uncertainty.CVaR(equal, tail=1), 2.6),
+        (bl.uncertainty.Wasserstein(equal, lambda one, other: abs(one - other), radius=0.1), 2.78),
+    ]
+    for within, value in sets:
+        solution = bl.solve(newsvendor([1, 2, 3], within), method=bl.CCG(costs=costs))
+        assert solution.objective == pytest.approx(value)
