@@ -25,11 +25,13 @@ from bilevel.nature import nature_set
 from bilevel.optimise import Limits
 from bilevel.oracles import OracleName, oracle_for
 from bilevel.outcome import MipProgress
+from bilevel.penalties import Penalty, elastic_game
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
 from bilevel.resume import RunFile, resumed
 from bilevel.static_answer import MOST_ENTRIES, is_static, solve_static
 from reformulations import refusal
+from reformulations.complete_recourse import has_complete_recourse
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.second_stage import second_stage
 from reformulations.static_costs import with_early_recourse
@@ -64,6 +66,10 @@ class CCG:
         program with the dual of nature's maximum, ``"generated"`` adds the worst cases one after the other as rows,
         ``"auto"`` dualises unless the description of the set is too long. With another oracle than ``"auto"`` nothing
         of this is done.
+    penalty
+        What a unit costs by which a row of recourse is missed, for all of them or by constraint: recourse then exists
+        in every scenario, and the penalty bounds its multipliers. The notes of the solution say what is missed in the
+        worst case; a penalty above every multiplier leaves the answer as it is. None keeps all rows hard.
     """
 
     oracle: OracleName = "auto"
@@ -72,6 +78,7 @@ class CCG:
     start: ArrayLike | Literal["nominal", "none"] = "nominal"
     save: str | Path | None = None
     costs: Costs = "auto"
+    penalty: Penalty | None = None
 
 
 def solve_robust(
@@ -123,7 +130,7 @@ def solve_robust(
         When ``resume`` is no file of this game, or the file cannot be written.
     """
     return solve_two_stage(
-        game.program,
+        elastic_game(game, None if method is None else method.penalty),
         nature_set(game),
         method,
         gap=gap,
@@ -169,7 +176,8 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
         raise NotApplicable(refused.where, refused.reason) from refused
     recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
     oracle = oracle_for(chosen.oracle, within, two_stage, recourse, threads)
-    setting = Setting(two_stage, oracle, recourse, limits, began, progress, start)
+    complete = has_complete_recourse(two_stage)
+    setting = Setting(two_stage, oracle, recourse, limits, began, progress, start, complete=complete)
     scenarios = _first_scenarios(chosen, two_stage, within)
     state = State(scenarios, first=len(scenarios))
     saved = resume if chosen.save is None else chosen.save

@@ -70,6 +70,7 @@ class State:
 class Setting:
     """What does not change during a run; ``began`` is the time of ``time.perf_counter`` at its start.
 
+    ``complete`` says that recourse exists in every scenario, so that nobody need ask for violations;
     ``earlier`` are the seconds of the run that this one continues; ``save`` is called with the state after each round.
     """
 
@@ -82,6 +83,7 @@ class Setting:
     start: Start | None
     save: Callable[[State], None] | None = None
     earlier: float = 0.0
+    complete: bool = False
 
     def seconds(self) -> float:
         """Return the seconds since the run began, those before it was interrupted included."""
@@ -125,6 +127,8 @@ class RobustAnswer:
         What was not derived, and what is worth knowing about the way.
     way
         How the game was solved, in words.
+    source
+        The game that ``point`` belongs to: the one asked for, with slacks behind its columns where rows are elastic.
     """
 
     status: RobustStatus
@@ -139,6 +143,7 @@ class RobustAnswer:
     notes: tuple[str, ...]
     seconds: float
     way: str
+    source: BilevelProgram
 
 
 def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
@@ -222,11 +227,12 @@ def _attacked(setting: Setting, point: Floats) -> tuple[Attack, Kind] | None:
     # the oracle's gap is relative to the second stage, the gap of the run to both stages
     late, whole = abs(point[two_stage.eta]), abs(two_stage.first_cost(point) + point[two_stage.eta])
     gap = 0.25 * limits.gap * min(1.0, max(1.0, whole) / max(1.0, late))
-    attack = setting.oracle.most_violated(stage, gap, deadline)
-    if attack is None:
-        return None
-    if attack.value > VIOLATION:
-        return attack, "feasibility"
+    if not setting.complete:
+        attack = setting.oracle.most_violated(stage, gap, deadline)
+        if attack is None:
+            return None
+        if attack.value > VIOLATION:
+            return attack, "feasibility"
     attack = setting.oracle.most_expensive(stage, gap, deadline)
     return None if attack is None else (attack, "optimality")
 
@@ -289,4 +295,5 @@ def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswe
         notes=(f"nature answers by {setting.oracle.name}", *(() if state.image is None else state.image.notes)),
         seconds=setting.seconds(),
         way=f"column-and-constraint generation, {len(state.scenarios)} scenarios stored",
+        source=setting.two_stage.source,
     )

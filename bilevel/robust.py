@@ -16,9 +16,12 @@ from bilevel.errors import InvalidGame
 from bilevel.generation import RobustAnswer
 from bilevel.load import load
 from bilevel.optimise import Limits
+from bilevel.penalties import SHOWN
 from bilevel.read import Game
 from bilevel.solution import Solution, SolutionStatus
+from reformulations.elastic_recourse import missed
 from reformulations.programs import LEADER, BilevelProgram, Floats, Role
+from reformulations.stages import leading_point
 
 
 def is_robust(game: Game) -> bool:
@@ -53,17 +56,22 @@ def solve_robust_game(
         resume=resume,
     )
     gap = limits.gap if chosen.gap is None else chosen.gap
-    certificate = None
+    certificate, point, notes = None, None, answer.notes
     if answer.point is not None:
         certificate = certify(
-            at_worst_case(game.program, answer.point),
+            at_worst_case(answer.source, answer.point),
             answer.point,
             bound=answer.bound,
             gap=gap,
             assumptions=answer.assumes,
             threads=limits.threads,
         )
-        load(game, answer.point)
+        point = leading_point(game.program, answer.source, answer.point)
+        notes = (
+            *(f"at the penalty: {row}" for row in missed(game.program, answer.source, answer.point, SHOWN)),
+            *notes,
+        )
+        load(game, point)
     return Solution(
         status=_status(answer, certificate),
         objective=None if certificate is None else certificate.objective,
@@ -73,8 +81,8 @@ def solve_robust_game(
         seconds=time.perf_counter() - began,
         method=f"{answer.way}; HiGHS",
         game=game,
-        point=answer.point,
-        notes=answer.notes,
+        point=point,
+        notes=notes,
         iterations=answer.iterations,
     )
 

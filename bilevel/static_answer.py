@@ -44,14 +44,14 @@ def solve_static(
     try:
         image = compile_master(static, None, limits.threads)
     except InfeasibleGame as reason:
-        return _answer("infeasible", None, None, began, (str(reason),))
+        return _answer(program, "infeasible", None, None, began, (str(reason),))
     answer = optimise(image, limits)
     sense = float(program.objectives.sense[LEADER])
     bound = sense * answer.bound if np.isfinite(answer.bound) else None
     if answer.point is None:
         status: RobustStatus = "infeasible" if answer.status == "infeasible" else "time_limit"
         status = "unbounded" if answer.status == "unbounded" else status
-        return _answer(status, image, bound if status == "time_limit" else None, began, image.notes)
+        return _answer(program, status, image, bound if status == "time_limit" else None, began, image.notes)
     point = image.source_point(answer.point)
     u = within.worst_case(nature_cost(program).at(point))
     point = original_point(program, static, point, u)
@@ -62,12 +62,17 @@ def solve_static(
         progress(round_)
     proven: RobustStatus = "feasible" if image.assumes else "optimal"
     status = proven if answer.status == "optimal" else "time_limit"
-    without = _answer(status, image, bound, began, image.notes)
+    without = _answer(program, status, image, bound, began, image.notes)
     return replace(without, objective=objective, point=point, scenario=u, iterations=IterationTable((round_,)))
 
 
 def _answer(
-    status: RobustStatus, image: Image | None, bound: float | None, began: float, notes: tuple[str, ...]
+    program: BilevelProgram,
+    status: RobustStatus,
+    image: Image | None,
+    bound: float | None,
+    began: float,
+    notes: tuple[str, ...],
 ) -> RobustAnswer:
     return RobustAnswer(
         status=status,
@@ -82,4 +87,5 @@ def _answer(
         notes=(f"{STATIC}one program, with the dual of nature's maximum", *notes),
         seconds=time.perf_counter() - began,
         way="one static program",
+        source=program,
     )

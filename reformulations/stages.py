@@ -12,6 +12,7 @@ from reformulations.programs import (
     BilevelProgram,
     Booleans,
     Columns,
+    Floats,
     Integers,
     MultiplierColumns,
     Names,
@@ -242,3 +243,10 @@ def leader_extended(program: BilevelProgram, columns: Columns, rows: Rows) -> Bi
         objectives=replace(program.objectives, linear=widened(program.objectives.linear, width)),
         multipliers=renumbered(program.multipliers, (n, m), (np.arange(n), np.arange(m)), (width, len(appended))),
     )
+
+
+def leading_point(program: BilevelProgram, extended: BilevelProgram, point: Floats) -> Floats:
+    """Return the primal-dual point ``(3 n + m,)`` of ``program`` in one of a game with more columns and rows behind."""
+    n, m, wide, tall = len(program.columns), len(program.rows), len(extended.columns), len(extended.rows)
+    starts = ((0, n), (wide, m), (wide + tall, n), (2 * wide + tall, n))
+    return np.concatenate([point[start : start + length] for start, length in starts])

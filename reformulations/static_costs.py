@@ -21,7 +21,7 @@ from scipy import sparse
 from reformulations.dualised import UncertainForm, worst_case_rows
 from reformulations.linear_sets import LinearSet
 from reformulations.programs import LEADER, BilevelProgram, Columns, Floats, Integers, Matrix, Names, Objectives, Role
-from reformulations.stages import ETA, leader_extended
+from reformulations.stages import ETA, leader_extended, leading_point
 
 
 def nature_columns(program: BilevelProgram) -> Integers:
@@ -144,8 +144,6 @@ def _without_nature(program: BilevelProgram) -> Objectives:
 
 def original_point(program: BilevelProgram, static: BilevelProgram, point: Floats, u: Floats) -> Floats:
     """Return the primal-dual point ``(3 n + m,)`` of ``program`` from one of the static game, nature at ``u``."""
-    n, m, wide, tall = len(program.columns), len(program.rows), len(static.columns), len(static.rows)
-    starts = ((0, n), (wide, m), (wide + tall, n), (2 * wide + tall, n))
-    parts = np.concatenate([point[start : start + length] for start, length in starts])
-    parts[nature_columns(program)] = u
-    return parts
+    original = leading_point(program, static, point)
+    original[nature_columns(program)] = u
+    return original
