@@ -10,12 +10,11 @@ from pathlib import Path
 import highspy
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.labels import labels
 from bilevel.outcome import HighsOptions, MipProgress, Outcome, Status
-from reformulations.convex_quadratic import mirrored, recession, sign_patterns, without_products
+from reformulations.convex_quadratic import lower_triangle, mirrored, recession, sign_patterns, without_products
 from reformulations.programs import Floats, Integers, MixedIntegerProgram, Product, Rows
 
 __all__ = ["HighsOptions", "MipProgress", "Outcome", "PersistentHighs"]
@@ -34,6 +33,8 @@ _ROWWISE, _TRIANGULAR, _MINIMIZE, _FEASIBLE = 2, 1, 1, 2
 _POLL_SECONDS = 0.05
 _STATIONARITY = 1e-5
 _RELATIVE_FALL = 1e-6
+_SMALLEST = 1e-12
+_ROUNDING = 1e-9  # kept while HiGHS runs: with less its proofs of infeasibility fail over rounding, and it ends unknown
 
 
 class PersistentHighs:
@@ -185,8 +186,10 @@ class PersistentHighs:
         self._row_lower = np.concatenate([self._row_lower, rows.lower])
         self._row_upper = np.concatenate([self._row_upper, rows.upper])
         starts, indices, values = _int32(matrix.indptr[:-1]), _int32(matrix.indices), _float(matrix.data)
+        self._drop_below(_SMALLEST)
         added = self._solver.addRows(len(rows), rows.lower, rows.upper, matrix.nnz, starts, indices, values)
         self._check(added, "addRows")
+        self._drop_below(_ROUNDING)
 
     def set_start(self, point: Floats) -> None:
         """Offer a start ``(n,)`` to the branch-and-bound; entries that are NaN are left to HiGHS."""
@@ -212,7 +215,6 @@ class PersistentHighs:
             "primal_feasibility_tolerance": options.feasibility,
             "mip_feasibility_tolerance": options.feasibility,
             "mip_min_logging_interval": 0.5,
-            "small_matrix_value": 1e-12,  # the smallest HiGHS knows: what is below is dropped
         }
         for name, value in settings.items():
             self._check(self._solver.setOptionValue(name, value), name)
@@ -221,14 +223,20 @@ class PersistentHighs:
         program, matrix = self._program, self._program.rows.matrix
         lower, upper = program.rows.lower, program.rows.upper
         _refuse_nan("program", matrix.data, lower, upper, self._cost, self._lower, self._upper)
-        n, starts, indices, values = len(self._cost), *_lower_triangle(program.products, len(self._cost))
+        n, starts, indices, values = len(self._cost), *lower_triangle(program.products, len(self._cost))
+        self._drop_below(_SMALLEST)
         passed = self._solver.passModel(
             n, len(program.rows), matrix.nnz, len(values), _ROWWISE, _TRIANGULAR, _MINIMIZE, self._constant,
             self._cost, self._lower, self._upper, lower, upper,
             _int32(matrix.indptr), _int32(matrix.indices), _float(matrix.data),
-            starts, indices, values, program.columns.integer.astype(np.int32),
+            _int32(starts), _int32(indices), values, program.columns.integer.astype(np.int32),
         )  # fmt: skip
         self._check(passed, "passModel")
+        self._drop_below(_ROUNDING)
+
+    def _drop_below(self, smallest: float) -> None:
+        """Say below what HiGHS takes a coefficient for zero: of rows it is given, or in its proofs of infeasibility."""
+        self._check(self._solver.setOptionValue("small_matrix_value", smallest), "small_matrix_value")
 
     def _run(self) -> highspy.HighsStatus:
         ended = self._solver.run()
@@ -372,14 +380,6 @@ def _progress(data: highspy.cb.HighsCallbackOutput) -> MipProgress:
         int(data.mip_node_count),
         float(data.running_time),
     )
-
-
-def _lower_triangle(products: Product, n: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
-    """Return starts, indices and values of the lower triangle of the Hessian, by columns."""
-    if not len(products):
-        return np.zeros(n + 1, np.int32), np.empty(0, np.int32), np.empty(0)
-    lower = sparse.tril(products.hessian(n), format="csc")
-    return _int32(lower.indptr), _int32(lower.indices), _float(lower.data)
 
 
 def _remaining(seconds: float | None, started: float) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from reformulations.programs import Columns, Floats, Matrix, MixedIntegerProgram, Names, Product, Rows
+from reformulations.programs import Columns, Floats, Integers, Matrix, MixedIntegerProgram, Names, Product, Rows
 
 
 def mirrored(program: MixedIntegerProgram, signs: Floats) -> MixedIntegerProgram:
@@ -94,3 +94,11 @@ def sign_patterns(count: int) -> tuple[Floats, ...]:
 def without_products(program: MixedIntegerProgram) -> MixedIntegerProgram:
     """Return the program without an objective: feasible exactly when the source is."""
     return replace(program, cost=np.zeros(len(program.columns)), products=Product.none())
+
+
+def lower_triangle(products: Product, n: int) -> tuple[Integers, Integers, Floats]:
+    """Return starts ``(n + 1,)``, indices and values of the lower triangle of the Hessian ``(n, n)``, by columns."""
+    if not len(products):
+        return np.zeros(n + 1, np.int64), np.empty(0, np.int64), np.empty(0)
+    lower = sparse.tril(products.hessian(n), format="csc")
+    return lower.indptr, lower.indices, lower.data

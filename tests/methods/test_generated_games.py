@@ -23,3 +23,9 @@ def test_a_guessed_bound_reaches_the_optimum_of_a_coupled_game_without_proving_i
     guessed = bl.solve(coupled_game(30, 1).model(), method=bl.KKT(complementarity=bl.BigM(bounds=1e5)), threads=1)
     assert (branching.status, guessed.status) == ("optimal", "feasible")
     assert branching.objective == pytest.approx(guessed.objective, rel=1e-6)
+
+
+def test_nodes_without_a_point_are_closed_although_their_proofs_carry_rounding() -> None:
+    """60 pairs: a sixth of the nodes have no point, and are proved to by rays with entries of 1e-11 that mean zero."""
+    solution = bl.solve(coupled_game(60, 2).model(), method=bl.Branching(node_limit=2000), threads=1)
+    assert solution.status == "optimal"
