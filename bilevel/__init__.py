@@ -23,7 +23,7 @@ from bilevel.explain import explain
 from bilevel.explanation import Explanation
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
 from bilevel.io.files import write_game as write
-from bilevel.methods import KKT, BigM, Branching, StrongDuality, ValueFunction
+from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, StrongDuality, ValueFunction
 from bilevel.plugin import BilevelSolver
 from bilevel.solution import Solution
 from bilevel.solve import solve
@@ -31,6 +31,7 @@ from bilevel.solve import solve
 __all__ = [
     "CCG",
     "KKT",
+    "SOS1",
     "BigM",
     "BilevelError",
     "BilevelSolver",
@@ -38,6 +39,7 @@ __all__ = [
     "Compiled",
     "Explanation",
     "Follower",
+    "Indicator",
     "InfeasibleFollower",
     "InfeasibleGame",
     "InvalidFile",

@@ -11,12 +11,16 @@ from pyomo.core.base.block import BlockData
 from pyomo.core.base.constraint import Constraint, ConstraintData
 from pyomo.core.base.var import Var, VarData
 
-from bilevel.errors import InvalidGame, NoBound
-from bilevel.methods import KKT, Branching, Method
-from bilevel.pipeline import Image, compile_program, method_bounds
+from bilevel import scip
+from bilevel.errors import InvalidGame, NoBound, NotApplicable
+from bilevel.methods import KKT, SOS1, Branching, Indicator, Method
+from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.write import to_pyomo, write
 from reformulations.programs import BilevelProgram, MixedIntegerProgram
+from reformulations.spatial import SpatialProgram
+
+SOLVERS = ("auto", "highs", "scip")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +39,7 @@ class Compiled:
     image: Image
 
     @property
-    def program(self) -> MixedIntegerProgram:
+    def program(self) -> MixedIntegerProgram | SpatialProgram:
         """The single-level program, minimised, as arrays."""
         return self.image.program
 
@@ -48,7 +52,9 @@ class Compiled:
         return write(self.program, path)
 
 
-def compile_game(model: BlockData, *, method: Method | str = "auto", threads: int | None = None) -> Compiled:
+def compile_game(
+    model: BlockData, *, method: Method | str = "auto", solver: str = "auto", threads: int | None = None
+) -> Compiled:
     """Compile a game to one mixed-integer program.
 
     Parameters
@@ -57,6 +63,8 @@ def compile_game(model: BlockData, *, method: Method | str = "auto", threads: in
         A Pyomo model with followers.
     method
         ``"auto"`` or a value such as ``bl.KKT(complementarity=bl.BigM(bounds=...))``.
+    solver
+        ``"highs"``, ``"scip"`` (an extra), or ``"auto"``: SCIP for what HiGHS cannot take.
     threads
         Threads of HiGHS for the linear programs that derive bounds.
 
@@ -69,26 +77,76 @@ def compile_game(model: BlockData, *, method: Method | str = "auto", threads: in
     InfeasibleGame
         When deriving the bounds shows that the game has no feasible point.
     """
-    return compile_read(read(model), method, threads)
+    return compile_read(read(model), method, threads, solver)
 
 
-def compile_read(game: Game, method: Method | str, threads: int | None = None) -> Compiled:
-    """Compile a game that has been read; the automatic method branches where a bound that big-M needs is missing."""
+def compile_read(game: Game, method: Method | str, threads: int | None = None, solver: str = "auto") -> Compiled:
+    """Compile a game that has been read."""
     chosen = chosen_method(method)
+    if chosen_solver(solver, chosen) == "scip":
+        chosen = KKT(SOS1()) if isinstance(method, str) else chosen
+        given = given_bounds(game, method_bounds(chosen))
+        return Compiled(game, compile_program(game.program, chosen, given, threads=threads, solver="scip"))
     if isinstance(method, str):
-        return Compiled(game, compile_automatically(game.program, threads))
+        return Compiled(game, _compiled_automatically(game.program, threads, solver))
     given = given_bounds(game, method_bounds(chosen))
     return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
 
 
+def _compiled_automatically(program: BilevelProgram, threads: int | None, solver: str) -> Image:
+    try:
+        return compile_automatically(program, threads)
+    except NotApplicable as refused:
+        if solver == "highs":
+            raise
+        return _for_scip(program, refused, threads)
+
+
 def compile_automatically(program: BilevelProgram, threads: int | None = None) -> Image:
-    """Compile by the KKT system with derived big-M; branch where a bound that big-M needs is missing."""
+    """Compile for HiGHS by the KKT system with derived big-M; branch where a bound that big-M needs is missing."""
     try:
         return compile_program(program, KKT(), threads=threads)
     except NoBound as missing:
         image = compile_program(program, Branching(), threads=threads)
         why = f"branching on complementarities, for want of a big-M: {missing.where}: {missing.reason.split(';')[0]}"
         return replace(image, notes=(*image.notes, why))
+
+
+def _for_scip(program: BilevelProgram, refused: NotApplicable, threads: int | None) -> Image:
+    """Compile for spatial branch and bound what HiGHS cannot take; raise what was refused where that is no way out."""
+    try:
+        image = compile_program(program, KKT(SOS1()), threads=threads, solver="scip")
+    except NotApplicable:
+        raise refused from None
+    reason = refused.reason.split(";")[0]
+    if not scip.is_installed():
+        raise NotApplicable(refused.where, f"{reason}; SCIP would solve it: {scip.EXTRA}") from refused
+    why = f"spatial branch and bound by SCIP, for want of a linear form: {refused.where}: {reason}"
+    return replace(image, notes=(*image.notes, why))
+
+
+def chosen_solver(solver: str, method: Method) -> Solver:
+    """Return who solves: SCIP where it is asked for, or where its sets or indicators are.
+
+    Raises
+    ------
+    InvalidGame
+        For another name, and where solver and method contradict each other.
+    NotApplicable
+        When SCIP is needed and not installed.
+    """
+    if solver not in SOLVERS:
+        raise InvalidGame(f'solver={solver!r}: give "auto", "highs" or "scip"')
+    needed = isinstance(method, KKT) and isinstance(method.complementarity, SOS1 | Indicator)
+    if needed and solver == "highs":
+        raise InvalidGame(f'solver="highs" takes no {method}; give solver="scip", or bl.Branching()')
+    if solver == "scip" and isinstance(method, Branching):
+        raise InvalidGame('bl.Branching() is solved by HiGHS; for solver="scip" give bl.KKT(complementarity=bl.SOS1())')
+    if not needed and solver != "scip":
+        return "highs"
+    if not scip.is_installed():
+        raise NotApplicable("SCIP", f"it is asked for and not installed: {scip.EXTRA}")
+    return "scip"
 
 
 def chosen_method(method: Method | str) -> Method:

@@ -22,6 +22,7 @@ from reformulations.bounds import ARGUMENTS, Source
 from reformulations.canonical import rows_with_own_columns
 from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, Names, Role
 from reformulations.refusal import NotApplicable
+from reformulations.spatial import SpatialProgram
 from reformulations.two_stage import split
 
 ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
@@ -102,6 +103,8 @@ def _why(image: Image, method: Method | str) -> str:
     """Say how the game is solved, and why that way."""
     if not isinstance(method, str):
         return described(image)
+    if isinstance(image.program, SpatialProgram):
+        return f"{described(image)}; chosen because products are left that HiGHS cannot take"
     if isinstance(image.method, Branching):
         return f"{described(image)}; chosen because a bound that big-M needs cannot be derived"
     if isinstance(image.method, KKT):

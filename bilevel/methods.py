@@ -27,10 +27,20 @@ class BigM:
 
 
 @dataclass(frozen=True, slots=True)
+class SOS1:
+    """Complementarities as special ordered sets: no bound is needed. Solved by SCIP (an extra)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """Complementarities as rows on condition of a binary: no bound is needed. Solved by SCIP (an extra)."""
+
+
+@dataclass(frozen=True, slots=True)
 class KKT:
     """Each follower is replaced by its KKT conditions (linear rows, convex objective)."""
 
-    complementarity: BigM = field(default_factory=BigM)
+    complementarity: BigM | SOS1 | Indicator = field(default_factory=BigM)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class NodeProgram:
         self._pairs, self._size = image.mpec.complementarity, len(image.mpec.columns)
         self._options = options
         self.integers: Integers = np.flatnonzero(image.program.columns.integer)
-        program, self.parts = epigraph(_continuous(image.program))
+        program, self.parts = epigraph(_continuous(image.linear_program))
         self._solver = PersistentHighs(program, options)
         self._rows, self._farkas = program.rows, Farkas.of(program.rows.matrix)
         self._columns = len(program.columns)

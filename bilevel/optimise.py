@@ -14,8 +14,10 @@ from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.methods import Branching
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
+from bilevel.spatial_search import spatial_search
 from reformulations.patterns import at_pattern
 from reformulations.programs import Floats, MixedIntegerProgram
+from reformulations.spatial import SpatialProgram
 from reformulations.tangents import OPEN_POINTS, epigraph, tangents
 
 __all__ = ["Answer", "Limits", "optimise", "pattern_of", "polished"]
@@ -41,6 +43,8 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     bound is the proven bound of the branch and bound. Convex quadratic objectives are bounded
     below by tangents, refined until the gap is closed.
     """
+    if isinstance(image.program, SpatialProgram):
+        return spatial_search(image, image.program, limits, start)
     if isinstance(image.method, Branching):
         return branch_and_bound(image, limits, start)
     began = time.perf_counter()
@@ -49,7 +53,7 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
         start = alternating_start(image, threads=limits.threads, seconds=seconds)
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
-    solver = PersistentHighs(image.program, _options(limits))
+    solver = PersistentHighs(image.linear_program, _options(limits))
     if start is not None:
         _set_start(solver, image, start)
     outcome = solver.solve()
@@ -72,7 +76,7 @@ def _answer(image: Image, outcome: Outcome, bound: float, limits: Limits, began:
 
 
 def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: float) -> Answer:
-    program, parts = epigraph(image.program)
+    program, parts = epigraph(image.linear_program)
     n = len(image.program.columns)
     solver = PersistentHighs(program, _options(limits))
     best, point, bound, nodes = np.inf, None, -np.inf, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
@@ -13,18 +13,22 @@ from bilevel.bounding import derive_bounds
 from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
-from bilevel.methods import KKT, Branching, Method, StrongDuality
-from reformulations import big_m, kkt, refusal, strong_duality
+from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, Method, StrongDuality
+from reformulations import big_m, indicator, kkt, refusal, sos1, strong_duality
 from reformulations.bounds import Bounds, assumptions
 from reformulations.canonical import Canonical
 from reformulations.conditions import require_continuous_followers, require_convex_followers
 from reformulations.follower_products import FollowerProducts
 from reformulations.interval_bounds import interval_bounds
+from reformulations.lifted_products import Chains, LiftedProducts, liftable, with_gradients
 from reformulations.pair_rows import without_complementarity
 from reformulations.potentials import Potentials
 from reformulations.products import BinaryProducts
 from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram, Product, Rows
 from reformulations.recovery import Recovery, Reduced
+from reformulations.spatial import SpatialProgram
+
+Solver = Literal["highs", "scip"]
 
 NO_POINT = "no point satisfies the rows of all players, even if the followers respond at will"
 
@@ -35,19 +39,27 @@ class Image:
 
     ``mpec`` is the linearised MPEC whose columns are the first of ``program``; ``to_source`` maps its
     points to primal-dual points of ``source``. ``binaries[k]`` is the complementarity behind the
-    ``k``-th binary that follows the MPEC's columns. ``assumes`` names what was not derived; ``notes``
+    ``k``-th binary that follows the MPEC's columns. ``program`` is a :class:`SpatialProgram` where it is
+    for SCIP. ``assumes`` names what was not derived; ``notes``
     say what was done.
     """
 
     source: BilevelProgram
     mpec: MPEC
-    program: MixedIntegerProgram
+    program: MixedIntegerProgram | SpatialProgram
     to_source: Recovery
     bounds: Bounds
     binaries: Integers
     method: Method
     assumes: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def linear_program(self) -> MixedIntegerProgram:
+        """The program, where HiGHS takes it."""
+        if isinstance(self.program, SpatialProgram):
+            raise NotApplicable("the program", "only SCIP takes it")
+        return self.program
 
     def source_point(self, point: Floats) -> Floats:
         """Return the primal-dual point of the source from a point of the program or of the MPEC."""
@@ -60,6 +72,7 @@ def compile_program(
     given: Mapping[int, tuple[float, float]] | float | None = None,
     known: Bounds | None = None,
     threads: int | None = None,
+    solver: Solver = "highs",
 ) -> Image:
     """Compile a game to one mixed-integer program.
 
@@ -74,6 +87,8 @@ def compile_program(
         among the multipliers of the source, in the user's sign.
     known
         Bounds derived before for the same lower level; they are reused and nothing is derived.
+    solver
+        ``"scip"``: products that nothing linearises stay in the program.
 
     Raises
     ------
@@ -83,7 +98,7 @@ def compile_program(
         When a bound is needed and none can be derived.
     """
     try:
-        return _compile(source, method, given, known, threads)
+        return _compile(source, method, given, known, threads, solver)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise
@@ -103,16 +118,22 @@ def _compile(
     given: Mapping[int, tuple[float, float]] | float | None,
     known: Bounds | None,
     threads: int | None,
+    solver: Solver,
 ) -> Image:
     require_continuous_followers(source)
-    without_products = FollowerProducts().apply(source)
+    lifted, chains = _lifted(source) if solver == "scip" else (_unchanged(source), None)
+    without_products = FollowerProducts().apply(lifted.program)
     canonical = Canonical().apply(without_products.program)
     require_convex_followers(canonical.program)
     optimality = kkt.KKT().apply(canonical.program)
-    linear = Potentials().apply(optimality.program)
-    to_source = without_products.recover @ canonical.recover @ optimality.recover @ linear.recover
+    if chains is not None:
+        chained = with_gradients(optimality.program, chains)
+        optimality = replace(chained, recover=optimality.recover @ chained.recover)
+    linear = Potentials(left_over="refused" if solver == "highs" else "kept").apply(optimality.program)
+    to_source = lifted.recover @ without_products.recover @ canonical.recover @ optimality.recover @ linear.recover
     mpec = linear.program
-    if isinstance(method, Branching) and not _multiplies_multipliers(mpec):
+    by_intervals = chains is not None or not (_needs_bounds(method) or _multiplies_multipliers(mpec))
+    if known is None and by_intervals:
         mpec, bounds = interval_bounds(mpec)
         _refuse_without_point(mpec, bounds, linear.program, source.players, threads)
     elif known is None:
@@ -129,10 +150,11 @@ def _compile(
     if isinstance(method, StrongDuality):
         mpec = strong_duality.StrongDuality().apply(mpec).program
         bounds = _of_equalities(bounds, linear.program)
-    products = BinaryProducts().apply(mpec)
+    products = BinaryProducts(unbounded="refused" if solver == "highs" else "kept").apply(mpec)
     mpec, to_source = products.program, to_source @ products.recover
-    _refuse_products_in_rows(mpec)
-    written, binaries = _written(mpec, bounds, method)
+    if solver == "highs":
+        _refuse_products_in_rows(mpec)
+    written, binaries = _written(mpec, bounds, method) if solver == "highs" else _spatial(mpec, bounds, method)
     return Image(
         source=source,
         mpec=mpec,
@@ -142,8 +164,18 @@ def _compile(
         binaries=binaries,
         method=method,
         assumes=without_products.assumes + linear.assumes + products.assumes + assumed,
-        notes=without_products.notes + linear.notes + products.notes + written.notes,
+        notes=lifted.notes + without_products.notes + linear.notes + products.notes + written.notes,
     )
+
+
+def _lifted(source: BilevelProgram) -> tuple[Reduced[BilevelProgram], Chains | None]:
+    """Take products of others' columns out of followers' rows; what moves with them is for the conditions to know."""
+    wanted = liftable(source)
+    return LiftedProducts(~wanted).apply(source) if wanted.any() else (_unchanged(source), None)
+
+
+def _unchanged(source: BilevelProgram) -> Reduced[BilevelProgram]:
+    return Reduced(source, Recovery.identity(source.point_size))
 
 
 def _multiplies_multipliers(mpec: MPEC) -> bool:
@@ -179,6 +211,24 @@ def _written(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[MixedI
         program = without_complementarity(mpec, bounds)
         return Reduced(program, Recovery.identity(len(program.columns))), np.empty(0, np.int64)
     return big_m.BigM(bounds).apply(mpec), big_m.binaries_of(mpec, bounds)
+
+
+def _spatial(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[SpatialProgram], Integers]:
+    """Return the program for SCIP, and which complementarities have a binary in it."""
+    none = np.empty(0, np.int64)
+    if isinstance(method, KKT) and isinstance(method.complementarity, SOS1):
+        return sos1.SOS1(bounds).apply(mpec), none
+    if isinstance(method, KKT) and isinstance(method.complementarity, Indicator):
+        return indicator.Indicator(bounds).apply(mpec), none
+    written = big_m.BigM(bounds).apply(replace(mpec, rows=replace(mpec.rows, products=Product.none())))
+    program = SpatialProgram.of(written.program, mpec.rows.products)
+    return Reduced(program, written.recover), big_m.binaries_of(mpec, bounds)
+
+
+def _needs_bounds(method: Method) -> bool:
+    if isinstance(method, KKT):
+        return isinstance(method.complementarity, BigM)
+    return isinstance(method, StrongDuality)
 
 
 def _refuse_products_in_rows(mpec: MPEC) -> None:
@@ -234,8 +284,8 @@ def _given_ranges(mpec: MPEC, signs: Matrix, given: Mapping[int, tuple[float, fl
     return least, most
 
 
-def method_bounds(method: Method) -> Any:
+def method_bounds(method: Method | BigM | SOS1 | Indicator) -> Any:
     """Return what the user gave as bounds of multipliers."""
-    if isinstance(method, Branching):
-        return None
-    return method.complementarity.bounds if isinstance(method, KKT) else method.bounds
+    if isinstance(method, KKT):
+        method = method.complementarity
+    return method.bounds if isinstance(method, BigM | StrongDuality) else None

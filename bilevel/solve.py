@@ -12,29 +12,31 @@ from typing import Any
 import numpy as np
 from pyomo.core.base.block import BlockData
 
+from bilevel import scip
 from bilevel.ccg import CCG
 from bilevel.certify import Certificate, certify
-from bilevel.compile import Compiled, chosen_method, compile_read
+from bilevel.compile import SOLVERS, Compiled, chosen_method, compile_read
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.integer_followers import has_integer_followers, solve_integer_game
 from bilevel.load import load
-from bilevel.methods import KKT, Branching, Method, ValueFunction
+from bilevel.methods import SOS1, Branching, Indicator, Method, StrongDuality, ValueFunction
 from bilevel.optimise import Answer, Limits, optimise
 from bilevel.pipeline import Image, optimality_system
 from bilevel.read import Game, read
 from bilevel.robust import is_robust, solve_robust_game
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.worst_response import solve_pessimistic_game
-from reformulations.programs import LEADER, Product
+from reformulations.programs import LEADER, MixedIntegerProgram, Product
+from reformulations.spatial import SpatialProgram
 
 
 def solve(  # noqa: PLR0913 - the public contract
     model: BlockData,
     *,
     method: Method | ValueFunction | CCG | str = "auto",
-    solver: str = "highs",
+    solver: str = "auto",
     gap: float = 1e-6,
     time_limit: float | None = None,
     pessimistic: bool = False,
@@ -53,7 +55,8 @@ def solve(  # noqa: PLR0913 - the public contract
         ``"auto"``, or a value: ``bl.KKT(complementarity=bl.BigM(bounds=...))``, ``bl.StrongDuality()``; games
         with integer followers are solved by ``bl.ValueFunction()``, games with nature by ``bl.CCG(...)``.
     solver
-        ``"highs"``.
+        ``"highs"``, ``"scip"`` (an extra: ``pip install "bilevel-compiler[scip]"``), or ``"auto"``: SCIP, where it
+        is installed, for what HiGHS cannot take, such as a leader's objective that is not convex.
     gap
         Relative distance of objective and bound at which to stop.
     time_limit
@@ -86,8 +89,8 @@ def solve(  # noqa: PLR0913 - the public contract
     """
     del executor
     began = time.perf_counter()
-    if solver != "highs":
-        raise InvalidGame(f'solver={solver!r}: only "highs" is available')
+    if solver not in SOLVERS:
+        raise InvalidGame(f'solver={solver!r}: give "auto", "highs" or "scip"')
     game = read(model)
     limits = Limits(gap, time_limit, threads, progress)
     if pessimistic:
@@ -106,7 +109,7 @@ def solve(  # noqa: PLR0913 - the public contract
         return solve_integer_game(game, method, limits, progress)
     chosen = chosen_method(method)
     try:
-        compiled = compile_read(game, method, threads)
+        compiled = compile_read(game, method, threads, solver)
     except InfeasibleGame as reason:
         return _without_point(game, "infeasible", chosen, began, (str(reason),))
     answer = optimise(compiled.image, _remaining(limits, began))
@@ -162,8 +165,7 @@ def _status_without_point(image: Image, answer: Answer, limits: Limits) -> Solut
     status = answer.status
     if status == "unbounded":
         # a relaxation that is unbounded says nothing of the integers: ask for any point at all
-        program = replace(image.program, cost=np.zeros(len(image.program.columns)), products=Product.none())
-        status = PersistentHighs(program, HighsOptions(threads=limits.threads)).solve().status
+        status = _status_of_any_point(image.program, limits)
         status = "infeasible" if status == "infeasible" else "unbounded"
     if status == "infeasible":
         refuse_hopeless_followers(optimality_system(image.source), image.source.players, limits.threads)
@@ -174,6 +176,13 @@ def _status_without_point(image: Image, answer: Answer, limits: Limits) -> Solut
     if status == "infeasible":
         return "infeasible"
     return "unbounded" if status == "unbounded" else "time_limit"
+
+
+def _status_of_any_point(program: MixedIntegerProgram | SpatialProgram, limits: Limits) -> str:
+    if isinstance(program, SpatialProgram):
+        return scip.solve(program.any_point(), HighsOptions(time_limit=limits.time_limit)).status
+    free = replace(program, cost=np.zeros(len(program.columns)), products=Product.none())
+    return PersistentHighs(free, HighsOptions(threads=limits.threads)).solve().status
 
 
 def _without_point(
@@ -204,9 +213,19 @@ def described(image: Image) -> str:
     """Say in words how the game was solved."""
     size = f"{len(image.program.columns)} columns, {len(image.program.rows)} rows"
     whole = int(image.program.columns.integer.sum())
-    if isinstance(image.method, KKT):
-        return f"KKT conditions, {len(image.binaries)} complementarities by big-M; {size}, {whole} integers; HiGHS"
-    if isinstance(image.method, Branching):
-        pairs = len(image.mpec.complementarity.pairs)
-        return f"KKT conditions, branching on {pairs} complementarities; {size}, {whole} integers; HiGHS"
-    return f"strong duality; {size}, {whole} integers; HiGHS"
+    solver = "SCIP" if isinstance(image.program, SpatialProgram) else "HiGHS"
+    how = _written_as(image)
+    return f"{how}; {size}, {whole} integers; {solver}"
+
+
+def _written_as(image: Image) -> str:
+    method, pairs = image.method, len(image.mpec.complementarity.pairs)
+    if isinstance(method, StrongDuality):
+        return "strong duality"
+    if isinstance(method, Branching):
+        return f"KKT conditions, branching on {pairs} complementarities"
+    if isinstance(method.complementarity, SOS1):
+        return f"KKT conditions, {pairs} complementarities by special ordered sets"
+    if isinstance(method.complementarity, Indicator):
+        return f"KKT conditions, {pairs} complementarities by indicators"
+    return f"KKT conditions, {len(image.binaries)} complementarities by big-M"

@@ -8,18 +8,26 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from bilevel.errors import InvalidGame
+from bilevel import scip
+from bilevel.errors import InvalidGame, NotApplicable
 from bilevel.highs import PersistentHighs
 from bilevel.io.linear_file import LinearFile
 from bilevel.io.mps_writer import changed, mps_text, said
 from bilevel.labels import labels
-from reformulations.programs import Floats, MixedIntegerProgram
+from reformulations.programs import Floats, MixedIntegerProgram, Product
+from reformulations.spatial import SpatialProgram
 
 
-def to_pyomo(program: MixedIntegerProgram) -> pyo.ConcreteModel:
+def to_pyomo(program: MixedIntegerProgram | SpatialProgram) -> pyo.ConcreteModel:
     """Return the program as a Pyomo model: ``z`` and ``row`` indexed by the user's names.
 
-    Names that occur twice get their position appended.
+    Names that occur twice get their position appended. Columns that exclude each other are ``exclusive``,
+    constraints of type SOS1.
+
+    Raises
+    ------
+    NotApplicable
+        When the program has rows on condition, for which Pyomo has no component that its solvers take.
     """
     model = pyo.ConcreteModel()
     labels = _unique(list(program.columns.names))
@@ -32,22 +40,36 @@ def to_pyomo(program: MixedIntegerProgram) -> pyo.ConcreteModel:
         variable.setlb(low if np.isfinite(low) else None)
         variable.setub(high if np.isfinite(high) else None)
         variable.domain = pyo.Integers if whole else pyo.Reals
-    rows, matrix = program.rows, program.rows.matrix
+    rows, matrix, curved = program.rows, program.rows.matrix, set(program.rows.products.index.tolist())
     model.row = pyo.Constraint(pyo.Any)
     for i, label in enumerate(_unique(list(rows.names))):
         begin, end = matrix.indptr[i], matrix.indptr[i + 1]
-        if begin == end:
+        if begin == end and i not in curved:
             continue
         body = _linear(matrix.data[begin:end], [variables[j] for j in matrix.indices[begin:end]])
+        if i in curved:
+            body = body + _bilinear(rows.products.take(rows.products.index == i), variables)
         low, high = float(rows.lower[i]), float(rows.upper[i])
         if low == high:
             model.row[label] = body == low
         else:
             model.row[label] = (low if np.isfinite(low) else None, body, high if np.isfinite(high) else None)
     model.objective = pyo.Objective(
-        expr=program.constant + _linear(program.cost, variables) + _bilinear(program, variables)
+        expr=program.constant + _linear(program.cost, variables) + _bilinear(program.products, variables)
     )
+    if isinstance(program, SpatialProgram):
+        _add_conditions(model, program, variables)
     return model
+
+
+def _add_conditions(model: pyo.ConcreteModel, program: SpatialProgram, variables: list[pyo.Var]) -> None:
+    if len(program.indicators):
+        raise NotApplicable("bl.Indicator()", "Pyomo states no row on condition; use bl.SOS1() or bl.BigM()")
+    model.exclusive = pyo.SOSConstraint(
+        range(len(program.exclusive)),
+        rule=lambda _, k: ([variables[j] for j in program.exclusive[k].tolist()], [1, 2]),
+        sos=1,
+    )
 
 
 def _linear(coefficients: Floats, variables: list[pyo.Var]) -> Any:
@@ -55,8 +77,8 @@ def _linear(coefficients: Floats, variables: list[pyo.Var]) -> Any:
     return pyo.quicksum(float(coefficients[k]) * variables[k] for k in used)
 
 
-def _bilinear(program: MixedIntegerProgram, variables: list[pyo.Var]) -> Any:
-    terms = zip(program.products.left, program.products.right, program.products.value, strict=True)
+def _bilinear(products: Product, variables: list[pyo.Var]) -> Any:
+    terms = zip(products.left, products.right, products.value, strict=True)
     return pyo.quicksum(float(v) * variables[i] * variables[j] for i, j, v in terms)
 
 
@@ -67,7 +89,7 @@ def _unique(names: list[str]) -> list[str]:
     return [name if seen[name] == 1 else f"{name} #{i}" for i, name in enumerate(names)]
 
 
-def write(program: MixedIntegerProgram, path: str) -> dict[str, str]:
+def write(program: MixedIntegerProgram | SpatialProgram, path: str) -> dict[str, str]:
     """Write the program to a file; the ending says how: ``.mps`` or ``.lp``.
 
     Returns
@@ -86,15 +108,23 @@ def write(program: MixedIntegerProgram, path: str) -> dict[str, str]:
     ending = Path(path).suffix
     if ending not in {".mps", ".lp"}:
         raise InvalidGame(f"{path}: the ending must be .mps or .lp")
+    if isinstance(program, SpatialProgram):
+        scip.write(program, path)
+        return _commented(program, path, ending, "*" if ending == ".mps" else "\\")
     if ending == ".mps":
         file = LinearFile(program.columns, program.rows, program.cost, program.constant, 1.0)
         text, renamed = mps_text(file, Path(path).stem, program.products)
         Path(path).write_text(text, "utf-8")
         return renamed
     PersistentHighs(program).write(path)
+    return _commented(program, path, ending, "\\")
+
+
+def _commented(program: MixedIntegerProgram | SpatialProgram, path: str, ending: str, mark: str) -> dict[str, str]:
+    """Put the user's names into a file as comments; return them by label."""
     renamed = {}
     for names in (program.columns.names, program.rows.names):
         renamed |= changed(list(labels(names, ending)), names)
-    comments = "".join(f"\\ {line}\n" for line in said(renamed))
+    comments = "".join(f"{mark} {line}\n" for line in said(renamed))
     Path(path).write_text(comments + Path(path).read_text("utf-8"), "utf-8")
     return renamed

@@ -43,15 +43,15 @@ class BigM:
         _refuse_unbounded(mpec, self.bounds)
         pairs, bounds, size = mpec.complementarity, self.bounds, len(mpec.columns)
         inequality, needs = pairs.pairs, binaries_of(mpec, bounds)
-        columns = _bounded_columns(mpec, bounds).append(_binaries(pairs.names.take(needs)))
+        columns = bounded_columns(mpec, bounds).append(activity_columns(pairs.names.take(needs)))
         binary = np.full(len(pairs), -1, np.int64)
         binary[needs] = size + np.arange(len(needs))
         always = inequality[(bounds.slack_upper[inequality] <= 0) & (bounds.multiplier_upper[inequality] > 0)]
         rows = (
             mpec.rows.append(_multiplier_rows(mpec, needs, binary, bounds.multiplier_upper))
             .append(_slack_rows(mpec, needs, binary, bounds.slack_upper))
-            .append(_active_rows(mpec, always))
-            .append(_opposite_rows(mpec, needs, binary))
+            .append(always_active_rows(mpec, always))
+            .append(opposite_rows(mpec, needs, binary))
         )
         cost = np.concatenate([mpec.cost, np.zeros(len(needs))])
         program = MixedIntegerProgram(columns, rows, cost, mpec.constant, mpec.products)
@@ -90,7 +90,8 @@ def _refuse_unbounded(mpec: MPEC, bounds: Bounds) -> None:
             )
 
 
-def _bounded_columns(mpec: MPEC, bounds: Bounds) -> Columns:
+def bounded_columns(mpec: MPEC, bounds: Bounds) -> Columns:
+    """Return the columns of an MPEC with the bounds of the multipliers of its inequalities."""
     lower, upper = mpec.columns.lower.copy(), mpec.columns.upper.copy()
     column, equality = mpec.complementarity.multiplier, mpec.complementarity.equality
     inequality = ~equality
@@ -98,7 +99,8 @@ def _bounded_columns(mpec: MPEC, bounds: Bounds) -> Columns:
     return Columns(lower, upper, mpec.columns.integer, mpec.columns.names)
 
 
-def _binaries(names: Names) -> Columns:
+def activity_columns(names: Names) -> Columns:
+    """Return one binary column a complementarity, 1 where its row is active."""
     count = len(names)
     return Columns(np.zeros(count), np.ones(count), np.ones(count, bool), Names(count, lambda i: f"active {names[i]}"))
 
@@ -134,7 +136,8 @@ def _slack_rows(mpec: MPEC, needs: Integers, binary: Integers, upper: Floats) ->
     )
 
 
-def _active_rows(mpec: MPEC, always: Integers) -> Rows:
+def always_active_rows(mpec: MPEC, always: Integers) -> Rows:
+    """Return the rows that say that the slacks of ``always`` are zero."""
     pairs, names = mpec.complementarity, mpec.complementarity.names.take(always)
     return Rows(
         sparse.csr_array(pairs.slack[always]),
@@ -144,7 +147,8 @@ def _active_rows(mpec: MPEC, always: Integers) -> Rows:
     )
 
 
-def _opposite_rows(mpec: MPEC, needs: Integers, binary: Integers) -> Rows:
+def opposite_rows(mpec: MPEC, needs: Integers, binary: Integers) -> Rows:
+    """Return one row for two sides of a row or column that are never active together."""
     pairs = mpec.complementarity
     other = pairs.opposite[needs]
     apart = (other > needs) & (binary[other] >= 0)

@@ -87,11 +87,13 @@ class FollowerProducts:
             rows=rows.append(envelope),
             row_owner=np.concatenate([program.row_owner, np.tile(new_owner, 4)]),
             objectives=replace(program.objectives, linear=widened(program.objectives.linear, size)),
-            multipliers=_moved(program.multipliers, n, m, size, m + len(envelope)),
+            multipliers=moved_multipliers(program.multipliers, n, m, size, m + len(envelope)),
         )
         note = f"{len(treated)} products of a leader's binary column in followers' rows written exactly by linear rows"
         return Reduced(
-            image, Recovery.selecting(_places(n, m, size, m + len(envelope)), image.point_size), notes=(note,)
+            image,
+            Recovery.selecting(primal_dual_places(n, m, size, m + len(envelope)), image.point_size),
+            notes=(note,),
         )
 
 
@@ -147,15 +149,16 @@ def _boxes(program: BilevelProgram, wanted: Integers) -> tuple[Floats, Floats]:
     return lower, upper
 
 
-def _places(n: int, m: int, new_n: int, new_m: int) -> Integers:
+def primal_dual_places(n: int, m: int, new_n: int, new_m: int) -> Integers:
     """Return where the entries ``n + m + 2 n`` of a primal-dual point stand in the wider one."""
     columns = np.arange(n)
     return np.concatenate([columns, new_n + np.arange(m), new_n + new_m + columns, new_n + new_m + new_n + columns])
 
 
-def _moved(multipliers: MultiplierColumns, n: int, m: int, new_n: int, new_m: int) -> MultiplierColumns:
+def moved_multipliers(multipliers: MultiplierColumns, n: int, m: int, new_n: int, new_m: int) -> MultiplierColumns:
+    """Return the columns that stand for multipliers, over a game with more columns and rows."""
     entries = sparse.coo_array(multipliers.matrix)
-    place = (_places(n, m, new_n, new_m)[n:] - new_n)[entries.col]
+    place = (primal_dual_places(n, m, new_n, new_m)[n:] - new_n)[entries.col]
     matrix: Matrix = sparse.csr_array(
         sparse.coo_array((entries.data, (entries.row, place)), shape=(len(multipliers), new_m + 2 * new_n)).tocsr()
     )

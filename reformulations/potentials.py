@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import product
+from typing import Literal
 
 import numpy as np
 from scipy import sparse
@@ -59,14 +60,18 @@ class Potentials:
     ----------
     tolerance
         Smallest eigenvalue of a form that passes as convex, relative to its block's largest entry.
+    left_over
+        What becomes of products that no combination of the identities linearises: ``"refused"``, or
+        ``"kept"`` as the user wrote them, for a solver that takes products.
 
     Raises
     ------
     NotApplicable
-        When no combination of the identities does it; names the term and the cycle.
+        When products are left over and refused; names the term and the cycle.
     """
 
     tolerance: float = TOLERANCE
+    left_over: Literal["refused", "kept"] = "refused"
 
     def apply(self, mpec: MPEC) -> Reduced[MPEC]:
         """Return the MPEC with the same columns and without the products."""
@@ -79,7 +84,7 @@ class Potentials:
         convex = convex_terms(objective.products, n, self.tolerance)
         notes: list[str] = []
         if len(rows.products) or not convex.all():
-            bench = _Workbench.of(mpec, self.tolerance)
+            bench = _Workbench.of(mpec, self)
             if not convex.all():
                 kept = objective.products.take(convex)
                 treated = Forms(objective.products.take(~convex), objective.linear, objective.constant)
@@ -139,21 +144,21 @@ class _Workbench:
     """What every target of one MPEC is rewritten with."""
 
     mpec: MPEC
-    tolerance: float
+    options: Potentials
     aliases: Substitution
     book: Book
     multiplier: Booleans
     follower: Booleans
 
     @classmethod
-    def of(cls, mpec: MPEC, tolerance: float) -> _Workbench:
+    def of(cls, mpec: MPEC, options: Potentials) -> _Workbench:
         n = len(mpec.columns)
         multiplier, follower = np.zeros(n, bool), np.zeros(n, bool)
         multiplier[mpec.complementarity.multiplier] = True
         multiplier[mpec.aliases.column] = True
         follower[mpec.stationarity.column] = True
         aliases = Substitution.of_aliases(mpec)
-        return cls(mpec, tolerance, aliases, Book.of(kkt_identities(mpec), aliases), multiplier, follower)
+        return cls(mpec, options, aliases, Book.of(kkt_identities(mpec), aliases), multiplier, follower)
 
     def rewritten(self, target: Forms, kept: Product, where: str, plains: tuple[Plain, ...], notes: list[str]) -> Forms:
         """Return one form with ``kept`` and without its other products but those that may stay."""
@@ -176,9 +181,12 @@ class _Workbench:
                     continue
                 stays = kept + target.products.take(held) + answer.form.products
                 continuous = stays.take(~(discrete[stays.left] | discrete[stays.right]))
-                if is_convex(continuous, n, self.tolerance):
+                if is_convex(continuous, n, self.options.tolerance):
                     notes.append(f"{where}: {_note(target.products, stays, answer, book, columns)}")
                     return replace(answer.form, products=stays)
+        if self.options.left_over == "kept":
+            notes.append(f"{where}: {len(target.products)} products are left to spatial branch and bound")
+            return replace(target, products=kept + target.products)
         most = stuck[books[1] is not self.book]  # of all identities, with nothing to stay
         raise NotApplicable(where, f"{most.reason()}; {WAY_OUT}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from scipy import sparse
@@ -44,14 +45,18 @@ class BinaryProducts:
     ----------
     largest_range
         Integer columns with ``u - l`` up to this are expanded; 1 leaves all but the binary ones.
+    unbounded
+        What becomes of a product whose other factor has no finite bounds: ``"refused"``, or ``"kept"``
+        for a solver that takes products.
 
     Raises
     ------
     NotApplicable
-        When the other factor has no finite bounds up to ``LARGEST_M``; names the column.
+        When the other factor has no finite bounds up to ``LARGEST_M`` and is refused; names the column.
     """
 
     largest_range: int = 2**20
+    unbounded: Literal["refused", "kept"] = "refused"
 
     def apply(self, mpec: MPEC) -> Reduced[MPEC]:
         """Return the MPEC with the new columns behind the old ones and the rows behind the old rows."""
@@ -66,6 +71,8 @@ class BinaryProducts:
         lower = np.concatenate([lower, np.zeros(added)])
         upper = np.concatenate([upper, np.ones(added)])
         chosen &= ~_convex_without_box(expanded, terms, lower, upper)
+        if self.unbounded == "kept":
+            chosen &= ~_open_ended(expanded.columns.binary, terms, lower, upper)
         if not chosen.any():
             return Reduced(expanded, Recovery.selecting(np.arange(n), len(expanded.columns)))
         image = _linearised(expanded, terms, chosen, lower, upper)
@@ -109,6 +116,12 @@ def _convex_without_box(mpec: MPEC, terms: Product, lower: Floats, upper: Floats
     mine = terms.index == 0
     stays = bool(open_ended[mine].any()) and bool(convex_terms(terms.take(mine), len(mpec.columns)).all())
     return mine if stays else np.zeros(len(terms), bool)
+
+
+def _open_ended(binary: Booleans, terms: Product, lower: Floats, upper: Floats) -> Booleans:
+    """Mask the terms whose factor beside the binary one is too large for linear rows."""
+    other = np.where(binary[terms.left], terms.right, terms.left)
+    return ~(np.maximum(np.abs(lower[other]), np.abs(upper[other])) <= LARGEST_M)
 
 
 def _with_terms(mpec: MPEC, terms: Product, linear: Matrix, columns: Columns, rows: Rows) -> MPEC:

@@ -18,24 +18,28 @@ from tests.problems.external import declare, declare_special, is_conic, load_cas
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases"
 SPECIAL = FOLDER / "special.json"
 
-PRODUCT_IN_A_ROW = "in a follower's row is exact only when the leader's variable in it is binary"
-QUADRATIC_LEADER = "no identity of the optimality conditions holds the product"
+PRODUCT_IN_A_ROW = "of the follower's own variables makes its row nonlinear"
 
 REFUSED: dict[str, str] = {
-    # followers with quadratic rows, some of them nonconvex
-    "bolib_Bard1988Ex3": PRODUCT_IN_A_ROW,
+    # followers that are not convex
     "bolib_FrankeEtal2018Ex521": PRODUCT_IN_A_ROW,
     "bolib_NieWangYe2017Ex58": PRODUCT_IN_A_ROW,
-    "bolib_Outrata1990Ex2d": PRODUCT_IN_A_ROW,
     "basblib_mb_2007_04": "is not convex in its own variables",
-    # leaders with quadratic rows, or an objective that is not convex jointly
-    "jump_qp_lower_min": QUADRATIC_LEADER,
-    "jump_qp_lower_max": QUADRATIC_LEADER,
-    "jump_nlp_01": QUADRATIC_LEADER,
-    "jump_nlp_02": "the term x**3 is neither linear nor a product of two variables",
-    "jump_nlp_04": QUADRATIC_LEADER,
 }
 """Cases outside what the package solves, and what it says."""
+
+SPATIAL = {
+    # the leader's columns multiplied in a follower's row
+    "bolib_Bard1988Ex3",
+    "bolib_Outrata1990Ex2d",
+    # leaders with quadratic rows, or an objective that is not convex jointly
+    "jump_qp_lower_min",
+    "jump_qp_lower_max",
+    "jump_nlp_01",
+    "jump_nlp_02",
+    "jump_nlp_04",
+}
+"""Cases solved by spatial branch and bound."""
 
 NO_MULTIPLIER_BOUND = "no finite bound can be derived for its multiplier"
 NO_SLACK_BOUND = "no finite bound can be derived for its slack"
@@ -182,6 +186,13 @@ def test_cases_are_solved_to_the_recorded_value_or_refused(name: str, cases_fold
     assert expected.sign * solution.bound <= expected.sign * known + expected.tolerance * max(1.0, abs(known))
 
 
+@cases(lambda name: name in SPATIAL)
+def test_highs_alone_refuses_what_needs_spatial_branch_and_bound(name: str, cases_folder: Path):
+    model, _ = declared(name, cases_folder)
+    with pytest.raises(bl.NotApplicable, match=r"is exact only when|no identity of the optimality conditions"):
+        bl.solve(model, solver="highs")
+
+
 @cases(lambda name: name in WITHOUT_BOUND)
 def test_kkt_refuses_by_row_what_cannot_be_bounded(name: str, cases_folder: Path, unbounded: dict[str, str]):
     model, _ = declared(name, cases_folder)
@@ -198,7 +209,7 @@ def test_kkt_refuses_integer_followers(name: str, cases_folder: Path):
         bl.solve(model, method=bl.KKT())
 
 
-@cases(lambda name: name not in {*WITHOUT_BOUND, *REFUSED, *CONIC, *INFEASIBLE, *INTEGER_FOLLOWER})
+@cases(lambda name: name not in {*WITHOUT_BOUND, *REFUSED, *SPATIAL, *CONIC, *INFEASIBLE, *INTEGER_FOLLOWER})
 def test_kkt_bounds_all_other_cases(name: str, cases_folder: Path):
     model, _ = declared(name, cases_folder)
     assert bl.compile(model, method=bl.KKT()).image.assumes == ()
@@ -207,7 +218,7 @@ def test_kkt_bounds_all_other_cases(name: str, cases_folder: Path):
 def test_no_case_is_forgotten(cases_folder: Path):
     """The tables name cases that exist, each once, and the folders hold as many cases as were counted."""
     special = load_special(cases_folder / "special.json")
-    tables = (REFUSED, WITHOUT_BOUND, CONIC, INFEASIBLE, INTEGER_FOLLOWER)
+    tables = (REFUSED, SPATIAL, WITHOUT_BOUND, CONIC, INFEASIBLE, INTEGER_FOLLOWER)
     assert set().union(*tables) | set(CORRECTED) | LONG <= set(paths()) | set(special)
     assert sum(len(table) for table in tables) == len(set().union(*tables))
     assert {name for name in special if is_conic(special[name])} == CONIC

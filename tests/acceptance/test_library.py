@@ -31,11 +31,25 @@ def check(problem: Problem, solution: bl.Solution) -> None:
         assert regret(follower, m) <= 1e-6 * max(1.0, abs(pyo.value(follower.goal)))
 
 
-@pytest.mark.parametrize("method", [bl.KKT(), bl.Branching()], ids=lambda method: type(method).__name__)
+METHODS = {
+    "big-M": bl.KKT(),
+    "branching": bl.Branching(),
+    "SOS1": bl.KKT(complementarity=bl.SOS1()),
+    "indicator": bl.KKT(complementarity=bl.Indicator()),
+}
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("declare", LIBRARY, ids=lambda declare: declare.__name__)
 def test_every_method_finds_the_published_optimum(declare: Callable[[], Problem], method: bl.KKT | bl.Branching):
     problem = declare()
     check(problem, bl.solve(problem.model, method=method))
+
+
+@pytest.mark.parametrize("declare", LIBRARY, ids=lambda declare: declare.__name__)
+def test_scip_finds_the_published_optimum_with_derived_big_m(declare: Callable[[], Problem]):
+    problem = declare()
+    check(problem, bl.solve(problem.model, method=bl.KKT(), solver="scip"))
 
 
 @pytest.mark.parametrize("declare", BINARY_LINKED, ids=lambda declare: declare.__name__)

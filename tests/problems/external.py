@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,10 @@ def is_conic(case: Mapping[str, Any]) -> bool:
 
 
 def declare_special(case: Mapping[str, Any]) -> pyo.ConcreteModel:
-    """Declare a case of ``special.json``; a pair of which one is zero is stated with a binary."""
+    """Declare a case of ``special.json``.
+
+    A pair of which one is zero is stated with a binary, a cube by a variable for the square.
+    """
     m = pyo.ConcreteModel(case["name"])
     m.follower = bl.Follower()
     names: dict[str, Any] = {}
@@ -101,15 +105,26 @@ def declare_special(case: Mapping[str, Any]) -> pyo.ConcreteModel:
     return m
 
 
-def _algebra(block: Any, level: Mapping[str, Any], names: Mapping[str, Any]) -> None:
+def _algebra(block: Any, level: Mapping[str, Any], names: dict[str, Any]) -> None:
     block.row = pyo.Constraint(pyo.Any)
     for i, text in enumerate(level["constraints"]):
         if text.startswith("SOS1("):
             _one_of_two_is_zero(block, [names[name] for name in text[5:-1].split(", ")])
             continue
         name, _, relation = text.rpartition(": ")
+        for cubed in re.findall(r"(\w+)\*\*3", relation):
+            relation = relation.replace(f"{cubed}**3", f"{cubed} * {_square(block, cubed, names)}")
         block.row[name or f"row{i}"] = _evaluated(relation, names)
     block.goal = pyo.Objective(expr=_evaluated(level["objective"], names), sense=SENSES[level["sense"]])
+
+
+def _square(block: Any, name: str, names: dict[str, Any]) -> str:
+    """Return the name of a variable that is the square of another."""
+    square = f"square_of_{name}"
+    names[square] = pyo.Var()
+    block.add_component(square, names[square])
+    block.add_component(f"is_{square}", pyo.Constraint(expr=names[square] == names[name] ** 2))
+    return square
 
 
 def _evaluated(text: str, names: Mapping[str, Any]) -> Any:
