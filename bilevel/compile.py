@@ -120,7 +120,7 @@ def _for_scip(program: BilevelProgram, refused: NotApplicable, threads: int | No
         raise refused from None
     reason = refused.reason.split(";")[0]
     if not scip.is_installed():
-        raise NotApplicable(refused.where, f"{reason}; SCIP would solve it: {scip.EXTRA}") from refused
+        raise type(refused)(refused.where, f"{reason}; SCIP would solve it: {scip.EXTRA}") from refused
     why = f"spatial branch and bound by SCIP, for want of a linear form: {refused.where}: {reason}"
     return replace(image, notes=(*image.notes, why))
 

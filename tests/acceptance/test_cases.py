@@ -18,7 +18,7 @@ from tests.problems.external import declare, declare_special, is_conic, load_cas
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases"
 SPECIAL = FOLDER / "special.json"
 
-PRODUCT_IN_A_ROW = "of the follower's own variables makes its row nonlinear"
+PRODUCT_IN_A_ROW = "in a follower's row is exact only when the leader's variable in it is binary"
 
 REFUSED: dict[str, str] = {
     # followers that are not convex
