@@ -122,7 +122,7 @@ def write(program: MixedIntegerProgram | SpatialProgram, path: str) -> dict[str,
 
 def _commented(program: MixedIntegerProgram | SpatialProgram, path: str, ending: str, mark: str) -> dict[str, str]:
     """Put the user's names into a file as comments; return them by label."""
-    renamed = {}
+    renamed: dict[str, str] = {}
     for names in (program.columns.names, program.rows.names):
         renamed |= changed(list(labels(names, ending)), names)
     comments = "".join(f"{mark} {line}\n" for line in said(renamed))
