@@ -37,7 +37,7 @@ from reformulations.programs import (
     Rows,
     widened,
 )
-from reformulations.stages import ETA, Stages, first_stage, positions, renumbered, stages_of
+from reformulations.stages import ETA, Stages, first_stage, leader_extended, positions, stages_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class TwoStage:
     source
         The game as read, ``n`` columns and ``m`` rows.
     first
-        The game before nature moves, minimised; its last column is ``eta``, the worst case of the second stage.
+        The game before nature moves, minimised; after its columns in the source comes ``eta``, the worst case of the
+        second stage, then columns that bound it, if any.
     sense
         +1 where the user's leader minimises, -1 where it maximises.
     stages
@@ -75,12 +76,12 @@ class TwoStage:
 
     @property
     def eta(self) -> int:
-        """Column of the worst case among those of the first stage: the last one."""
+        """Column of the worst case: the one behind those of the first stage."""
         return len(self.stages.first)
 
     def first_cost(self, point: Floats) -> float:
         """Return ``c(z)``, minimised, at a point of the first stage or of a master."""
-        here = point[: self.eta + 1]
+        here = point[: len(self.first.columns)]
         return float(self.first.objectives.value(here)[LEADER] - here[self.eta])
 
     def game_point(self, solved: BilevelProgram, solved_point: Floats, u: Floats, response: Floats) -> Floats:
@@ -182,31 +183,18 @@ def master(two_stage: TwoStage, scenarios: Sequence[Floats]) -> BilevelProgram:
 
     Columns and rows of :attr:`TwoStage.first` keep their numbers; the columns of the copies follow, ``q`` a scenario.
     """
-    first, q = two_stage.first, len(two_stage.recourse)
-    n, m, width = len(first.columns), len(first.rows), len(first.columns) + len(scenarios) * q
-    columns, rows = first.columns, replace(first.rows, matrix=widened(first.rows.matrix, width))
+    game = two_stage.first
     for k, u in enumerate(scenarios):
-        columns = columns.append(replace(two_stage.recourse, names=_in_scenario(two_stage.recourse.names, k)))
-        rows = rows.append(_scenario_rows(two_stage, u, k, width))
-    owner, row_owner = np.zeros(width, np.int64), np.zeros(len(rows), np.int64)
-    owner[:n], row_owner[:m] = first.column_owner, first.row_owner
-    return BilevelProgram(
-        players=first.players,
-        roles=first.roles,
-        columns=columns,
-        column_owner=owner,
-        rows=rows,
-        row_owner=row_owner,
-        objectives=replace(first.objectives, linear=widened(first.objectives.linear, width)),
-        multipliers=renumbered(first.multipliers, (n, m), (np.arange(n), np.arange(m)), (width, len(rows))),
-    )
+        copy = replace(two_stage.recourse, names=_in_scenario(two_stage.recourse.names, k))
+        game = leader_extended(game, copy, _scenario_rows(two_stage, u, k, len(game.columns)))
+    return game
 
 
-def _scenario_rows(two_stage: TwoStage, u: Floats, k: int, width: int) -> Rows:
-    """Return the second-stage rows with nature held at ``u``, then ``eta >= cost``, over the columns of the master."""
-    n, q = len(two_stage.first.columns), len(two_stage.recourse)
-    rows, row_offset = _at_scenario(two_stage.rows, u, n + k * q, width)
-    cost, cost_offset = _at_scenario(two_stage.cost, u, n + k * q, width)
+def _scenario_rows(two_stage: TwoStage, u: Floats, k: int, before: int) -> Rows:
+    """Return the second-stage rows with nature held at ``u``, then ``eta >= cost``; recourse from ``before`` on."""
+    width = before + len(two_stage.recourse)
+    rows, row_offset = _at_scenario(two_stage.rows, u, before)
+    cost, cost_offset = _at_scenario(two_stage.cost, u, before)
     eta = sparse.csr_array(([1.0], ([0], [two_stage.eta])), shape=(1, width))
     return Rows(
         sparse.csr_array(sparse.vstack([rows, eta - cost], format="csr")),
@@ -217,11 +205,10 @@ def _scenario_rows(two_stage: TwoStage, u: Floats, k: int, width: int) -> Rows:
     )
 
 
-def _at_scenario(forms: CoupledForms, u: Floats, before: int, width: int) -> tuple[Matrix, Floats]:
-    """Return forms at ``u`` over the master's columns, recourse from column ``before`` on, and their constants."""
+def _at_scenario(forms: CoupledForms, u: Floats, before: int) -> tuple[Matrix, Floats]:
+    """Return forms at ``u`` over the columns of a master, recourse from column ``before`` on, and their constants."""
     coefficients, constant = forms.at_scenario(u)
-    behind = sparse.csr_array((len(forms), width - before - forms.recourse.shape[1]))
-    parts = [widened(coefficients, before), forms.recourse, behind]
+    parts = [widened(coefficients, before), forms.recourse]
     return sparse.csr_array(sparse.hstack(parts, format="csr")), constant
 
 
