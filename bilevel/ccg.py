@@ -26,6 +26,7 @@ from bilevel.optimise import Limits
 from bilevel.oracles import OracleName, oracle_for
 from bilevel.outcome import MipProgress
 from bilevel.penalties import Penalty, elastic_game
+from bilevel.priced import priced_first_stage
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
 from bilevel.resume import RunFile, resumed
@@ -58,7 +59,9 @@ class CCG:
         Rounds after which to stop with the bounds reached.
     start
         The scenario stored before the first round: ``"nominal"``, a point ``(k,)`` of the set in the order of
-        nature's variables, or ``"none"`` where the bounds of recourse bound its cost from below.
+        nature's variables, or ``"none"`` where the bounds of recourse bound its cost from below. ``"auto"``: none
+        where recourse has constant prices (:mod:`reformulations.constant_prices`), which bound the worst case then,
+        else the nominal one.
     save
         File that holds the state after each round, replaced in one step; ``bl.solve(..., resume=file)`` continues.
     costs
@@ -75,7 +78,7 @@ class CCG:
     oracle: OracleName = "auto"
     gap: float | None = None
     max_iterations: int = 200
-    start: ArrayLike | Literal["nominal", "none"] = "nominal"
+    start: ArrayLike | Literal["auto", "nominal", "none"] = "auto"
     save: str | Path | None = None
     costs: Costs = "auto"
     penalty: Penalty | None = None
@@ -177,6 +180,10 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
     oracle = oracle_for(chosen.oracle, within, two_stage, recourse, threads)
     complete = has_complete_recourse(two_stage)
+    if _is_automatic(chosen):
+        priced = priced_first_stage(two_stage, within, threads)
+        chosen = replace(chosen, start="nominal" if priced is None else "none")
+        two_stage = two_stage if priced is None else priced
     setting = Setting(two_stage, oracle, recourse, limits, began, progress, start, complete=complete)
     scenarios = _first_scenarios(chosen, two_stage, within)
     state = State(scenarios, first=len(scenarios))
@@ -201,13 +208,18 @@ def _refuse_rounds(resume: str | Path | None) -> None:
         )
 
 
+def _is_automatic(method: CCG) -> bool:
+    return isinstance(method.start, str) and method.start == "auto"
+
+
 def _first_scenarios(method: CCG, two_stage: TwoStage, within: UncertaintySet) -> tuple[Floats, ...]:
     if isinstance(method.start, str):
         if method.start == "nominal":
             return (within.nominal(),)
         if method.start != "none":
-            raise InvalidGame(f'CCG(start={method.start!r}): give "nominal", "none" or a point of the set')
-        if not np.isfinite(two_stage.first.columns.lower[two_stage.eta]):
+            raise InvalidGame(f'CCG(start={method.start!r}): give "auto", "nominal", "none" or a point of the set')
+        is_bounded = np.isfinite(two_stage.first.columns.lower[two_stage.eta])
+        if not is_bounded and len(two_stage.first.columns) == two_stage.eta + 1:
             raise NotApplicable(
                 'CCG(start="none")', "the bounds of recourse do not bound its cost, so a first scenario is needed"
             )

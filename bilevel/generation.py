@@ -15,7 +15,7 @@ import numpy as np
 from bilevel.errors import InfeasibleGame, SolverFailure
 from bilevel.iterations import Iteration, IterationTable, Kind
 from bilevel.masters import compile_master
-from bilevel.optimise import Answer, Limits, optimise
+from bilevel.optimise import Answer, Limits, optimise, quick_start
 from bilevel.oracles import Attack, Oracle
 from bilevel.pipeline import Image
 from bilevel.recourse import VIOLATION, RecourseSolver
@@ -29,6 +29,9 @@ Start = Callable[[Image], Floats | None]
 
 _SAME = 1e-7
 """Scenarios this close to each other, relative to their size, are the same."""
+
+_MASTER_SHARE, _ORACLE_SHARE = 0.7, 0.2
+"""What master and nature may leave open, as shares of the gap: together less than the whole."""
 
 _GRACE = 0.1
 """Share of the time limit that nature may use beyond it, so that the last master's plan is not thrown away."""
@@ -157,6 +160,7 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
     if state.image is not None and state.has_met(setting.limits.gap):
         return _answer(setting, state, _settled(state.image))
     if not state.rounds:
+        state = state if state.scenarios or setting.start else _probed(setting, state)
         _save(setting, state)
     for _ in range(most - len(state.rounds)):
         try:
@@ -182,6 +186,27 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
     return _answer(setting, state, "feasible")
 
 
+def _probed(setting: Setting, state: State) -> State:
+    """Let nature answer a quick plan before the first master, which has no scenario stored.
+
+    What bounds its worst case may be short of it there: then the scenario is stored, so that no master is wasted.
+    """
+    image = _compiled(setting, state)
+    begin = quick_start(image, setting.limits)
+    state = replace(state, image=image)
+    attacked = None if begin is None else _attacked(setting, image.source_point(begin))
+    if begin is None or attacked is None:
+        return state
+    attack, kind = attacked
+    if kind == "optimality":
+        state = _with_plan(setting.two_stage, state, image, begin, attack)
+        short = attack.value - float(begin[setting.two_stage.eta])
+        if short <= _ORACLE_SHARE * setting.limits.gap * max(1.0, abs(state.upper)):
+            return state
+    state = _with_scenario(state, attack, kind)
+    return replace(state, first=len(state.scenarios))
+
+
 def _save(setting: Setting, state: State) -> None:
     if setting.save is not None:
         setting.save(state)
@@ -194,8 +219,7 @@ def _settled(image: Image) -> RobustStatus:
 def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
     image = _compiled(setting, state)
     begin = setting.start(image) if not state.rounds and setting.start else _begin(setting, state, image)
-    # what the master and nature leave open, a half and a quarter, adds up to less than the gap
-    limits = replace(setting.limits, gap=0.5 * setting.limits.gap, time_limit=setting.remaining())
+    limits = replace(setting.limits, gap=_MASTER_SHARE * setting.limits.gap, time_limit=setting.remaining())
     return image, optimise(image, limits, begin)
 
 
@@ -208,14 +232,14 @@ def _begin(setting: Setting, state: State, image: Image) -> Floats | None:
     plan, two_stage = state.best, setting.two_stage
     if plan is None:
         return None
-    stage, first = second_stage(two_stage, plan.point), two_stage.eta + 1
+    stage, first = second_stage(two_stage, plan.point), len(two_stage.first.columns)
     try:
         responses = [setting.recourse.cheapest(stage, u) for u in state.scenarios]
     except SolverFailure:
         return None
     behind = first + plan.stored * len(two_stage.recourse)
     head = plan.mpec_point[:first].copy()
-    head[two_stage.eta] = max(response.cost for response in responses)
+    head[two_stage.eta] = max([head[two_stage.eta], *(response.cost for response in responses)])
     point = np.concatenate([head, *(response.point for response in responses), plan.mpec_point[behind:]])
     return point if len(point) == len(image.mpec.columns) else None
 
@@ -226,7 +250,7 @@ def _attacked(setting: Setting, point: Floats) -> tuple[Attack, Kind] | None:
     stage, deadline = second_stage(two_stage, point), setting.deadline()
     # the oracle's gap is relative to the second stage, the gap of the run to both stages
     late, whole = abs(point[two_stage.eta]), abs(two_stage.first_cost(point) + point[two_stage.eta])
-    gap = 0.25 * limits.gap * min(1.0, max(1.0, whole) / max(1.0, late))
+    gap = _ORACLE_SHARE * limits.gap * min(1.0, max(1.0, whole) / max(1.0, late))
     if not setting.complete:
         attack = setting.oracle.most_violated(stage, gap, deadline)
         if attack is None:

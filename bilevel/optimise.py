@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,18 +19,27 @@ from bilevel.spatial_search import spatial_search
 from reformulations.patterns import at_pattern
 from reformulations.programs import Floats, MixedIntegerProgram
 from reformulations.spatial import SpatialProgram
-from reformulations.tangents import OPEN_POINTS, epigraph, tangents
+from reformulations.tangents import OPEN_POINTS, Squares, epigraph, tangents
 
-__all__ = ["Answer", "Limits", "optimise", "pattern_of", "polished"]
+__all__ = ["Answer", "Limits", "optimise", "pattern_of", "polished", "quick_start"]
 
 ROUNDS = 200
 """Most rounds of tangents; the gap is reported as it stands after them."""
+
+ROOT_ROUNDS = 12
+"""Most rounds of tangents at the relaxation's optimum before the first branch and bound."""
+
+CLOSED = 1e-8
+"""What the squares of the relaxation may miss, relative to its value."""
 
 MANY_PAIRS = 100
 """With so many complementarities a start by alternating responses pays for its seconds."""
 
 HEURISTIC_SECONDS = 5.0
 """Time for restarts of that search; a tenth of the time limit where that is less."""
+
+POLISHING = 1e-5
+"""Relative room, at most half of the gap, between the branch and bound's incumbent and its polished point."""
 
 FARTHEST = 1e10
 """No tangent is taken farther out to bound an objective from below."""
@@ -48,9 +58,8 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     if isinstance(image.method, Branching):
         return branch_and_bound(image, limits, start)
     began = time.perf_counter()
-    if start is None and len(image.binaries) >= MANY_PAIRS:
-        seconds = HEURISTIC_SECONDS if limits.time_limit is None else min(HEURISTIC_SECONDS, 0.1 * limits.time_limit)
-        start = alternating_start(image, threads=limits.threads, seconds=seconds)
+    if start is None:
+        start = quick_start(image, limits)
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
     solver = PersistentHighs(image.linear_program, _options(limits))
@@ -60,11 +69,18 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     return _answer(image, outcome, outcome.bound, limits, began)
 
 
+def quick_start(image: Image, limits: Limits) -> Floats | None:
+    """Return a point of the MPEC by alternating responses where there are many complementarities, if one is found."""
+    if len(image.binaries) < MANY_PAIRS:
+        return None
+    seconds = HEURISTIC_SECONDS if limits.time_limit is None else min(HEURISTIC_SECONDS, 0.1 * limits.time_limit)
+    return alternating_start(image, threads=limits.threads, seconds=seconds)
+
+
 def _options(limits: Limits) -> HighsOptions:
-    # half of the gap is left for what polishing moves
-    return HighsOptions(
-        threads=limits.threads, time_limit=limits.time_limit, gap=0.5 * limits.gap, progress=limits.progress
-    )
+    # the rest of the gap is left for what polishing moves
+    gap = limits.gap - min(0.5 * limits.gap, POLISHING)
+    return HighsOptions(threads=limits.threads, time_limit=limits.time_limit, gap=gap, progress=limits.progress)
 
 
 def _answer(image: Image, outcome: Outcome, bound: float, limits: Limits, began: float) -> Answer:
@@ -77,6 +93,7 @@ def _answer(image: Image, outcome: Outcome, bound: float, limits: Limits, began:
 
 def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: float) -> Answer:
     program, parts = epigraph(image.linear_program)
+    program = _with_root_tangents(program, parts, limits.threads)
     n = len(image.program.columns)
     solver = PersistentHighs(program, _options(limits))
     best, point, bound, nodes = np.inf, None, -np.inf, 0
@@ -110,6 +127,25 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
     closed = best - bound <= limits.gap * max(1.0, abs(best))
     status = outcome.status if outcome is not None and (closed or outcome.status != "optimal") else "limit"
     return Answer(status, point, best, bound, nodes, time.perf_counter() - began)
+
+
+def _with_root_tangents(program: MixedIntegerProgram, parts: Squares, threads: int | None) -> MixedIntegerProgram:
+    """Add the tangents at the optimum of the relaxation: a linear program tells where most of them are needed."""
+    columns, n = program.columns, len(program.columns) - len(parts)
+    relaxed = replace(program, columns=replace(columns, integer=np.zeros(len(columns), bool)))
+    solver = PersistentHighs(relaxed, HighsOptions(threads=threads))
+    for _ in range(ROOT_ROUNDS):
+        outcome = solver.solve()
+        if outcome.point is None:
+            break
+        roots = parts.roots(outcome.point)
+        short = float(np.sum(np.maximum(parts.weight * roots**2 - outcome.point[n:], 0.0)))
+        if short <= CLOSED * max(1.0, abs(outcome.bound)):
+            break
+        more = tangents(parts, roots)
+        solver.add_rows(more)
+        program = replace(program, rows=program.rows.append(more))
+    return program
 
 
 def _set_start(solver: PersistentHighs, image: Image, point: Floats, squares: Floats | None = None) -> None:

@@ -21,6 +21,7 @@ from reformulations.conditions import require_continuous_followers, require_conv
 from reformulations.follower_products import FollowerProducts
 from reformulations.interval_bounds import interval_bounds
 from reformulations.lifted_products import Chains, LiftedProducts, liftable, with_gradients
+from reformulations.opposed_columns import opposed_rows
 from reformulations.pair_rows import without_complementarity
 from reformulations.potentials import Potentials
 from reformulations.products import BinaryProducts
@@ -210,7 +211,10 @@ def _written(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[MixedI
     if isinstance(method, Branching):
         program = without_complementarity(mpec, bounds)
         return Reduced(program, Recovery.identity(len(program.columns))), np.empty(0, np.int64)
-    return big_m.BigM(bounds).apply(mpec), big_m.binaries_of(mpec, bounds)
+    switched, binaries = big_m.BigM(bounds).apply(mpec), big_m.binaries_of(mpec, bounds)
+    program = switched.program
+    tightened = replace(program, rows=program.rows.append(opposed_rows(mpec, binaries)))
+    return replace(switched, program=tightened), binaries
 
 
 def _spatial(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[SpatialProgram], Integers]:

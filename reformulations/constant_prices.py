@@ -102,9 +102,7 @@ def with_priced_recourse(two_stage: TwoStage, prices: ConstantPrices, rest: floa
     """
     first = two_stage.first
     form = _priced_form(two_stage, prices.price, rest)
-    columns, rows = worst_case_rows(
-        form, within, two_stage.eta, len(first.columns), "second stage at constant prices"
-    )
+    columns, rows = worst_case_rows(form, within, two_stage.eta, len(first.columns), "second stage at constant prices")
     return replace(two_stage, first=leader_extended(first, columns, rows))
 
 
