@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from bilevel.alternating import alternating_start
 from bilevel.answer import Answer, Limits
 from bilevel.branching import branch_and_bound
 from bilevel.convex import convex_optimum
+from bilevel.first_incumbent import first_incumbent
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.methods import Branching
 from bilevel.outcome import Outcome
@@ -33,10 +33,22 @@ CLOSED = 1e-8
 """What the squares of the relaxation may miss, relative to its value."""
 
 MANY_PAIRS = 100
-"""With so many complementarities a start by alternating responses pays for its seconds."""
+"""With so many complementarities a search for a start pays for its seconds."""
 
 HEURISTIC_SECONDS = 5.0
-"""Time for restarts of that search; a tenth of the time limit where that is less."""
+"""Time for that search; a tenth of the time limit where that is less."""
+
+SOME_PAIRS = 20
+"""With so many complementarities a start pays for branching, which finds better points itself but later."""
+
+BRANCHING_SECONDS = 0.005
+"""Time for each pair of that search."""
+
+SHORTEST = 0.1
+"""Seconds that are left to the method after the search for a start, and to that search."""
+
+LAST_SECONDS = 2.0
+"""Time to look for any point where a limit has passed without one."""
 
 POLISHING = 1e-5
 """Relative room, at most half of the gap, between the branch and bound's incumbent and its polished point."""
@@ -55,11 +67,40 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     """
     if isinstance(image.program, SpatialProgram):
         return spatial_search(image, image.program, limits, start)
-    if isinstance(image.method, Branching):
-        return branch_and_bound(image, limits, start)
     began = time.perf_counter()
     if start is None:
         start = quick_start(image, limits)
+    answer = _optimised(image, replace(limits, time_limit=_left(limits, began)), start)
+    if answer.point is not None or answer.status not in ("time_limit", "limit"):
+        return answer
+    found = first_incumbent(image, limits, LAST_SECONDS)
+    if found is None:
+        return answer
+    point = polished(image, found, limits.threads) if len(image.binaries) else found
+    return replace(answer, point=point, objective=image.mpec.objective(point), seconds=time.perf_counter() - began)
+
+
+def quick_start(image: Image, limits: Limits) -> Floats | None:
+    """Search for a point to begin with, where the game is large enough for it."""
+    branches = isinstance(image.method, Branching)
+    pairs = len(image.mpec.complementarity.pairs) if branches else len(image.binaries)
+    if pairs < (SOME_PAIRS if branches else MANY_PAIRS):
+        return None
+    limit = np.inf if limits.time_limit is None else limits.time_limit
+    seconds = BRANCHING_SECONDS * pairs if branches else HEURISTIC_SECONDS
+    return first_incumbent(image, limits, min(seconds, max(0.1 * limit, min(0.5 * limit, SHORTEST))))
+
+
+def _left(limits: Limits, began: float) -> float | None:
+    if limits.time_limit is None:
+        return None
+    return max(limits.time_limit - (time.perf_counter() - began), min(limits.time_limit, SHORTEST))
+
+
+def _optimised(image: Image, limits: Limits, start: Floats | None) -> Answer:
+    if isinstance(image.method, Branching):
+        return branch_and_bound(image, limits, start)
+    began = time.perf_counter()
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
     solver = PersistentHighs(image.linear_program, _options(limits))
@@ -67,14 +108,6 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
         _set_start(solver, image, start)
     outcome = solver.solve()
     return _answer(image, outcome, outcome.bound, limits, began)
-
-
-def quick_start(image: Image, limits: Limits) -> Floats | None:
-    """Return a point of the MPEC by alternating responses where there are many complementarities, if one is found."""
-    if len(image.binaries) < MANY_PAIRS:
-        return None
-    seconds = HEURISTIC_SECONDS if limits.time_limit is None else min(HEURISTIC_SECONDS, 0.1 * limits.time_limit)
-    return alternating_start(image, threads=limits.threads, seconds=seconds)
 
 
 def _options(limits: Limits) -> HighsOptions:
