@@ -21,9 +21,6 @@ from reformulations.spatial import SpatialProgram
 EXTRA = 'pip install "bilevel-compiler[scip]"'
 """What installs SCIP beside this package."""
 
-TIGHTEST = 1e-9
-"""SCIP's own zero: no smaller tolerance means anything to it."""
-
 _ANSWERS: dict[str, Status] = {
     "optimal": "optimal",
     "gaplimit": "optimal",
@@ -151,20 +148,16 @@ class _Model:
         self._model.writeProblem(path, verbose=False)
 
     def _set_options(self, options: HighsOptions) -> None:
-        tight = max(TIGHTEST, min(options.feasibility, 1e-2 * options.gap))
         settings: dict[str, bool | int | float | str] = {
             "limits/gap": options.gap,
             "limits/absgap": options.gap,
-            "numerics/feastol": tight if self._has_products() else options.feasibility,
-            "numerics/dualfeastol": tight if self._has_products() else options.feasibility,
+            "numerics/feastol": options.feasibility,  # SoPlex grumbles below 1e-7: SCIP asks it for a thousandth
+            "numerics/dualfeastol": options.feasibility,
         }
         if not options.presolve:
             self._model.setPresolve(self._package.SCIP_PARAMSETTING.OFF)
         for name, value in settings.items():
             self._model.setParam(name, value)
-
-    def _has_products(self) -> bool:
-        return bool(len(self._program.products) or len(self._program.rows.products))
 
     def _added_columns(self) -> list[Any]:
         columns, add = self._program.columns, self._model.addVar
