@@ -19,6 +19,7 @@ Danna, Rothberg & Le Pape 2005, doi:10.1007/s10107-004-0518-7).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ import numpy as np
 from bilevel.exchange import ZERO, exchanged, zero_slacks
 from bilevel.linear_followers import LinearFollowers
 from bilevel.pattern_programs import Found, PatternPrograms
+from bilevel.outcome import never
 from bilevel.pipeline import Image
 from reformulations.programs import Floats
 
@@ -51,7 +53,12 @@ _TURNS = 50
 
 
 def alternating_start(
-    image: Image, *, threads: int | None = None, seconds: float = 5.0, seed: int = 0
+    image: Image,
+    *,
+    threads: int | None = None,
+    seconds: float = 5.0,
+    seed: int = 0,
+    stopped: Callable[[], bool] = never,
 ) -> Floats | None:
     """Return a complementary point ``(N,)`` of the image's MPEC to begin branch and bound with.
 
@@ -66,6 +73,8 @@ def alternating_start(
         to their ends.
     seed
         Of the perturbations.
+    stopped
+        Ends the restarts once it says so.
 
     Returns
     -------
@@ -85,7 +94,7 @@ def alternating_start(
     best = _better(best, search.climb(search.programs.near(search.middle(relaxed))))
     random = np.random.default_rng(seed)
     turn = 0
-    while len(followers.linking) and time.perf_counter() - began < seconds:
+    while len(followers.linking) and time.perf_counter() - began < seconds and not stopped():
         restart = search.restart(RESTARTS[turn % len(RESTARTS)], relaxed if best is None else best.point, random)
         best, turn = _better(best, search.climb(restart)), turn + 1
     return None if best is None else best.point

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bilevel.outcome import MipProgress
+from bilevel.outcome import MipProgress, never
 from reformulations.programs import Floats
 
 Progress = Callable[[MipProgress], None]
@@ -25,9 +25,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS."""
+    """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS; or once ``stopped`` says so."""
 
     gap: float = 1e-6
     time_limit: float | None = None
     threads: int | None = None
     progress: Progress | None = None
+    stopped: Callable[[], bool] = never

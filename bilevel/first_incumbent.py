@@ -28,7 +28,7 @@ def first_incumbent(image: Image, limits: Limits, seconds: float) -> Floats | No
     (:func:`response_at_decisions`).
     """
     began = time.perf_counter()
-    point = alternating_start(image, threads=limits.threads, seconds=seconds)
+    point = alternating_start(image, threads=limits.threads, seconds=seconds, stopped=limits.stopped)
     if point is not None:
         return point
     return response_at_decisions(image, limits, max(seconds - (time.perf_counter() - began), 0.5 * seconds))

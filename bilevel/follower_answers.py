@@ -8,6 +8,7 @@ import numpy as np
 
 from bilevel.errors import SolverFailure, UnboundedFollower
 from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.interrupts import Interrupted
 from bilevel.outcome import Outcome
 from reformulations.high_point import HighPoint
 from reformulations.programs import BilevelProgram, Columns, Floats, MixedIntegerProgram
@@ -66,6 +67,8 @@ class FollowerAnswers:
         ------
         UnboundedFollower
             When a follower has no best response.
+        Interrupted
+            When asked to stop before all is answered.
         """
         game = self._relaxation.game
         here = point[: len(game.columns)]
@@ -74,6 +77,8 @@ class FollowerAnswers:
         found = [self._best(held, follower) for follower in range(len(self._relaxation.followers))]
         optima = np.array([value for _, value in found])
         outcome = self._best_for_leader(here, optima, seconds)
+        if outcome.status == "interrupted":
+            raise Interrupted
         known = outcome.point is not None and outcome.objective is not None
         value = outcome.objective if outcome.objective is not None and known else np.inf
         return Visit(held, tuple(point for point, _ in found), optima, outcome.point if known else None, value)
@@ -113,6 +118,8 @@ class FollowerAnswers:
         found = response_program(held, np.array([player]))
         outcome = PersistentHighs(found.program, self._options).solve()
         name = game.players[player]
+        if outcome.status == "interrupted":
+            raise Interrupted
         if outcome.status == "unbounded":
             raise UnboundedFollower(
                 f"{name}: its objective is unbounded at a decision of the leader; bound its variables"

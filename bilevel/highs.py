@@ -31,8 +31,7 @@ _ANSWERS: dict[highspy.HighsModelStatus, Status] = {
 }
 _ROWWISE, _TRIANGULAR, _MINIMIZE, _FEASIBLE = 2, 1, 1, 2
 _POLL_SECONDS = 0.05
-_STATIONARITY = 1e-5
-_RELATIVE_FALL = 1e-6
+_STATIONARITY, _RELATIVE_FALL = 1e-5, 1e-6
 _SMALLEST = 1e-12
 _ROUNDING = 1e-9  # kept while HiGHS runs: with less its proofs of infeasibility fail over rounding, and it ends unknown
 
@@ -276,7 +275,8 @@ class PersistentHighs:
             threading.Thread(target=run, daemon=True).start()
             while not finished.is_set():  # not Thread.join: interrupted, it takes the thread for dead
                 try:
-                    finished.wait(_POLL_SECONDS)
+                    if finished.wait(_POLL_SECONDS) or self._options.stopped():
+                        stop.set()
                 except KeyboardInterrupt:
                     stop.set()
         finally:

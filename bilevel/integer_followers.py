@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from bilevel.answer import Limits
 from bilevel.certify import certify
 from bilevel.errors import NotApplicable
+from bilevel.interrupts import interruptible
 from bilevel.load import load
 from bilevel.methods import ValueFunction
 from bilevel.read import Game
@@ -19,6 +21,8 @@ from bilevel.solution import Solution, SolutionStatus
 from bilevel.value_function import search_responses
 from reformulations import refusal
 from reformulations.programs import LEADER, Floats
+
+_STOPPED = ("time_limit", "interrupted")
 
 
 def has_integer_followers(game: Game) -> bool:
@@ -33,7 +37,8 @@ def solve_integer_game(
     began = time.perf_counter()
     program = game.program
     try:
-        answer = search_responses(program, method, limits, progress)
+        with interruptible() as stopped:
+            answer = search_responses(program, method, replace(limits, stopped=stopped), progress)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise
@@ -50,7 +55,7 @@ def solve_integer_game(
         load(game, point[:n])
     status: SolutionStatus = _status(answer)
     if certificate is not None:
-        status = "optimal" if certificate.is_proven else "time_limit" if answer.status == "time_limit" else "feasible"
+        status = "optimal" if certificate.is_proven else status if answer.status in _STOPPED else "feasible"
     return Solution(
         status=status,
         objective=None if certificate is None else certificate.objective,
@@ -67,4 +72,5 @@ def solve_integer_game(
 
 
 def _status(answer: ResponseAnswer) -> SolutionStatus:
-    return "infeasible" if answer.status == "infeasible" else "time_limit"
+    known: dict[str, SolutionStatus] = {"infeasible": "infeasible", "interrupted": "interrupted"}
+    return known.get(answer.status, "time_limit")

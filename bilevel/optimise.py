@@ -107,13 +107,16 @@ def _optimised(image: Image, limits: Limits, start: Floats | None) -> Answer:
     if start is not None:
         _set_start(solver, image, start)
     outcome = solver.solve()
+    if outcome.point is None and start is not None and outcome.status in ("time_limit", "interrupted"):
+        outcome = replace(outcome, point=start)
     return _answer(image, outcome, outcome.bound, limits, began)
 
 
 def _options(limits: Limits) -> HighsOptions:
     # the rest of the gap is left for what polishing moves
     gap = limits.gap - min(0.5 * limits.gap, POLISHING)
-    return HighsOptions(threads=limits.threads, time_limit=limits.time_limit, gap=gap, progress=limits.progress)
+    seconds, progress = limits.time_limit, limits.progress
+    return HighsOptions(threads=limits.threads, time_limit=seconds, gap=gap, progress=progress, stopped=limits.stopped)
 
 
 def _answer(image: Image, outcome: Outcome, bound: float, limits: Limits, began: float) -> Answer:
@@ -133,8 +136,9 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
     outcome, reach = None, float(OPEN_POINTS.max())
     for _ in range(ROUNDS):
         remaining = None if limits.time_limit is None else limits.time_limit - (time.perf_counter() - began)
-        if remaining is not None and remaining <= 0:
-            return Answer("time_limit", point, best, bound, nodes, time.perf_counter() - began)
+        if limits.stopped() or (remaining is not None and remaining <= 0):
+            status = "interrupted" if limits.stopped() else "time_limit"
+            return Answer(status, point, best, bound, nodes, time.perf_counter() - began)
         first = point if point is not None else start
         if first is not None:
             roots = parts.roots(np.concatenate([first, pattern_of(image, first)]))

@@ -11,6 +11,11 @@ from reformulations.programs import Floats
 Status = Literal["optimal", "infeasible", "unbounded", "time_limit", "interrupted", "limit"]
 
 
+def never() -> bool:
+    """Return False: nobody asks to stop."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class MipProgress:
     """Where a branch-and-bound stands: ``incumbent`` (infinite while there is none), proven ``bound``, relative gap."""
@@ -28,7 +33,7 @@ class HighsOptions:
 
     ``threads``: one number for all instances of a Python thread, which share a scheduler; None
     takes what is there. ``gap`` is relative; ``feasibility`` holds for rows, bounds and
-    integrality. ``progress`` is called during a branch-and-bound.
+    integrality. ``progress`` is called during a branch-and-bound, which ends once ``stopped`` says so.
     """
 
     threads: int | None = None
@@ -38,6 +43,7 @@ class HighsOptions:
     presolve: bool = True
     log: bool = False
     progress: Callable[[MipProgress], None] | None = None
+    stopped: Callable[[], bool] = never
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib import metadata
-from math import inf, isfinite
+from math import inf
 from typing import Any
 
 from pyomo.common.collections import Bunch
@@ -18,12 +18,10 @@ from pyomo.opt import SolverFactory, SolverResults, SolverStatus, TerminationCon
 from rich.console import Console
 
 from bilevel.errors import InvalidGame
-from bilevel.iterations import Iteration
-from bilevel.outcome import MipProgress
-from bilevel.printing import number
 from bilevel.read import Game
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solve import solve
+from bilevel.standing import standing
 from bilevel.walk import walk
 from reformulations.programs import LEADER, Floats, Role
 
@@ -36,6 +34,7 @@ _MEANING: dict[SolutionStatus, tuple[SolverStatus, TerminationCondition]] = {
     "infeasible": (SolverStatus.warning, TerminationCondition.infeasible),
     "unbounded": (SolverStatus.warning, TerminationCondition.unbounded),
     "time_limit": (SolverStatus.aborted, TerminationCondition.maxTimeLimit),
+    "interrupted": (SolverStatus.aborted, TerminationCondition.userInterrupt),
 }
 
 
@@ -130,14 +129,7 @@ def _printed(model: BlockData) -> Callable[[Any], None]:
     sense = next((objective.sense for objective in walk(model).players[0].objectives), minimize)
 
     def show(news: Any) -> None:
-        if isinstance(news, MipProgress):
-            incumbent, bound = (number(int(sense) * v if isfinite(v) else None) for v in (news.incumbent, news.bound))
-            found = f"incumbent {incumbent}  bound {bound}  gap {news.gap:.1e}  nodes {news.nodes}"
-        elif isinstance(news, Iteration):
-            found = f"lower {number(news.lower)}  upper {number(news.upper)}  gap {news.gap:.1e}  {news.kind}"
-        else:
-            found = str(news)
-        console.print(f"{getattr(news, 'seconds', 0.0):8.1f} s  {found}")
+        console.print(str(standing(news, float(sense)) or news), soft_wrap=True)
 
     return show
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from bilevel.answer import Limits
 from bilevel.errors import NotApplicable
 from bilevel.follower_answers import FollowerAnswers
 from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
 from bilevel.outcome import MipProgress, Outcome
 from bilevel.response_answer import ResponseAnswer, ResponseRound
@@ -57,7 +59,7 @@ class Rounds:
         self._relaxation, self._method, self._limits = relaxation, method, limits
         self._began, self._progress = began, progress
         self._options = HighsOptions(threads=limits.threads, gap=1e-9)
-        self._answers = FollowerAnswers(source, self._options)
+        self._answers = FollowerAnswers(source, replace(self._options, stopped=limits.stopped))
         self._value_upper = greatest_values(relaxation, self._options)
         self._lower, self._upper = -np.inf, np.inf
         self._best: Floats | None = None
@@ -80,7 +82,8 @@ class Rounds:
             added = 0 if is_done or outcome.point is None else self._respond(outcome.point)
             self._report()
             if self._is_closed() or self._remaining() == 0.0:
-                status = "optimal" if self._is_closed() else "time_limit"
+                late = "interrupted" if self._limits.stopped() else "time_limit"
+                status = "optimal" if self._is_closed() else late
                 break
             if added:
                 gap = self._next_gap()
@@ -105,6 +108,8 @@ class Rounds:
 
     def _remaining(self) -> float:
         limit = self._limits.time_limit
+        if self._limits.stopped():
+            return 0.0
         return np.inf if limit is None else max(self._began + limit - time.perf_counter(), 0.0)
 
     def _next_gap(self) -> float:
@@ -116,7 +121,8 @@ class Rounds:
     def _solve_master(self, gap: float, seconds: float) -> Outcome:
         program = master(self._relaxation, self._blocks, self._value_upper)
         limit = max(min(self._remaining(), seconds), 0.1)
-        solver = PersistentHighs(program, HighsOptions(threads=self._limits.threads, gap=gap, time_limit=limit))
+        options = replace(self._options, gap=gap, time_limit=limit, stopped=self._limits.stopped)
+        solver = PersistentHighs(program, options)
         if self._best is not None and not self._step:
             start = np.full(len(program.columns), np.nan)
             start[: len(self._best)] = self._best
@@ -131,7 +137,10 @@ class Rounds:
     def _respond(self, point: Floats) -> int:
         """Let the followers respond to a master's point; return how many blocks that added."""
         seconds = self._remaining()
-        visit = self._answers.visit(point, max(seconds, 1.0) if np.isfinite(seconds) else None)
+        try:
+            visit = self._answers.visit(point, max(seconds, 1.0) if np.isfinite(seconds) else None)
+        except Interrupted:
+            return 0
         if visit.objective < self._upper:
             self._upper, self._best = visit.objective, visit.chosen
             self._tighten()

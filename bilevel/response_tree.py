@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from bilevel.answer import Limits
 from bilevel.errors import NotApplicable
 from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions
+from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
 from bilevel.outcome import MipProgress, Outcome
 from bilevel.response_answer import ResponseAnswer
@@ -66,7 +68,7 @@ class Tree:
         self._relaxation, self._method, self._limits = relaxation, method, limits
         self._began, self._progress = began, progress
         options = HighsOptions(threads=limits.threads, gap=1e-9)
-        self._answers = FollowerAnswers(source, options)
+        self._answers = FollowerAnswers(source, replace(options, stopped=limits.stopped))
         continuous = replace(program.columns, integer=np.zeros(len(program.columns), bool))
         # a basis is asked for after each solve, and presolve may leave none
         self._solver = VertexHighs(replace(program, columns=continuous), replace(options, presolve=False))
@@ -93,7 +95,7 @@ class Tree:
         self._push(self._dive, -np.inf, columns.lower, columns.upper, (), None)
         while self._dive or self._heap:
             if self._is_late():
-                status = "time_limit"
+                status = "interrupted" if self._limits.stopped() else "time_limit"
                 break
             if self._method.max_iterations is not None and self._nodes >= self._method.max_iterations:
                 status = "limit"
@@ -101,7 +103,10 @@ class Tree:
             node = self._dive.pop() if self._dive else heapq.heappop(self._heap)
             if node.bound < self._cutoff():
                 self._nodes += 1
-                self._process(node)
+                with suppress(Interrupted):
+                    self._process(node)
+                if self._is_late():
+                    heapq.heappush(self._heap, node)  # what may have been cut short counts as open
             if self._nodes % _REPORT_NODES == 0:
                 self._report()
         self._report()
@@ -268,6 +273,8 @@ class Tree:
 
     def _remaining(self) -> float:
         limit = self._limits.time_limit
+        if self._limits.stopped():
+            return 0.0
         return np.inf if limit is None else max(self._began + limit - time.perf_counter(), 0.0)
 
     def _is_late(self) -> bool:

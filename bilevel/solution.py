@@ -18,10 +18,15 @@ from bilevel.printing import html, number, plain, residual
 from bilevel.read import Game
 from reformulations.programs import Floats, Role
 
-SolutionStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit"]
+SolutionStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit", "interrupted"]
 
 _MOST_NOTES = 3
-_COLOURS: dict[SolutionStatus, str] = {"optimal": "bold green", "feasible": "bold yellow", "time_limit": "bold yellow"}
+_COLOURS: dict[SolutionStatus, str] = {
+    "optimal": "bold green",
+    "feasible": "bold yellow",
+    "time_limit": "bold yellow",
+    "interrupted": "bold yellow",
+}
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -31,7 +36,7 @@ class Solution:
     Attributes
     ----------
     status
-        ``"optimal"`` only when proven: the bound is closed and nothing was assumed.
+        ``"optimal"`` only when proven: the bound is closed and nothing was assumed; ``"interrupted"`` by Ctrl-C.
     objective, bound, gap
         The leader's objective at the point, its proven bound, both in the leader's own sense, and their
         distance relative to ``max(1, |objective|)``; None where there is none.

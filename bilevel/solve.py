@@ -20,6 +20,7 @@ from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.integer_followers import has_integer_followers, solve_integer_game
+from bilevel.interrupts import interruptible
 from bilevel.load import load
 from bilevel.methods import SOS1, Branching, Indicator, Method, StrongDuality, ValueFunction
 from bilevel.optimise import Answer, Limits, optimise
@@ -112,7 +113,8 @@ def solve(  # noqa: PLR0913 - the public contract
         compiled = compile_read(game, method, threads, solver)
     except InfeasibleGame as reason:
         return _without_point(game, "infeasible", chosen, began, (str(reason),))
-    answer = optimise(compiled.image, _remaining(limits, began))
+    with interruptible() as stopped:
+        answer = optimise(compiled.image, replace(_remaining(limits, began), stopped=stopped))
     solution = _solution(compiled, answer, limits, began)
     if solution.values is not None:
         load(game, solution.values)
@@ -158,7 +160,9 @@ def _status(answer: Answer, certificate: Certificate) -> SolutionStatus:
     """Only a proven point is optimal; a limit is called a limit."""
     if certificate.is_proven:
         return "optimal"
-    return "time_limit" if answer.status in ("time_limit", "interrupted") else "feasible"
+    if answer.status == "interrupted":
+        return "interrupted"
+    return "time_limit" if answer.status == "time_limit" else "feasible"
 
 
 def _status_without_point(image: Image, answer: Answer, limits: Limits) -> SolutionStatus:
@@ -175,6 +179,8 @@ def _status_without_point(image: Image, answer: Answer, limits: Limits) -> Solut
         )
     if status == "infeasible":
         return "infeasible"
+    if status == "interrupted":
+        return "interrupted"
     return "unbounded" if status == "unbounded" else "time_limit"
 
 

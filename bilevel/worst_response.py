@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from bilevel.certify import certify
 from bilevel.compile import chosen_method
 from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
 from bilevel.faces import joint_face
+from bilevel.follower_multipliers import with_multipliers
 from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.interrupts import interruptible
 from bilevel.load import load
 from bilevel.methods import Branching, Method
 from bilevel.optimise import optimise
@@ -44,14 +47,15 @@ def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> 
         raise NotApplicable(refused.where, refused.reason) from refused
     try:
         image = _compiled(rewritten.program, method, limits)
-        answer = optimise(image, limits)
+        with interruptible() as stopped:
+            answer = optimise(image, replace(limits, stopped=stopped))
     except InfeasibleGame as reason:
         return _solution(game, "infeasible", "pessimistic", began, (str(reason),), None, None, limits)
     how = f"pessimistic, as an optimistic game with the worst response; {type(image.method).__name__}"
     sense = float(game.program.objectives.sense[LEADER])
     bound = sense * answer.bound if np.isfinite(answer.bound) else None
     if answer.point is None:
-        known = {"infeasible": "infeasible", "unbounded": "unbounded"}
+        known = {status: status for status in ("infeasible", "unbounded", "interrupted")}
         status: SolutionStatus = known.get(answer.status, "time_limit")  # type: ignore[assignment]
         return _solution(game, status, how, began, image.notes, None, bound, limits)
     n = len(game.program.columns)
@@ -76,7 +80,6 @@ def _responded(program: BilevelProgram, values: Floats, limits: Limits) -> Float
     are solved again: their own optima first, then the leader's worst over the optimal face. Every
     optimal response of a linear follower is complementary to every optimal multiplier.
     """
-    n, m = len(program.columns), len(program.rows)
     held = HeldGame.at(program, values, 1e-6)
     answers = respond(held, limits.threads)
     columns, rows, chosen = joint_face(held, answers)
@@ -84,21 +87,10 @@ def _responded(program: BilevelProgram, values: Floats, limits: Limits) -> Float
     worst = PersistentHighs(
         MixedIntegerProgram(columns, rows, against, 0.0), HighsOptions(threads=limits.threads)
     ).solve()
-    point = np.zeros(program.point_size)
-    point[:n] = values
+    chosen_values = np.array(values)
     if worst.point is not None:
-        point[chosen] = worst.point
-    sense = program.objectives.sense
-    for answer in answers:
-        outcome, responses = answer.outcome, answer.responses
-        if outcome is None or responses is None or outcome.row_duals is None or outcome.column_duals is None:
-            continue
-        point[n + responses.rows] = sense[program.row_owner[responses.rows]] * outcome.row_duals
-        reduced = sense[program.column_owner[responses.columns]] * outcome.column_duals
-        lower = outcome.column_duals > 0
-        point[n + m + responses.columns[lower]] = reduced[lower]
-        point[2 * n + m + responses.columns[~lower]] = reduced[~lower]
-    return point
+        chosen_values[chosen] = worst.point
+    return with_multipliers(program, chosen_values, answers)
 
 
 def _leader_gradient(program: BilevelProgram, values: Floats) -> Floats:
@@ -125,7 +117,8 @@ def _solution(  # noqa: PLR0913, PLR0917 - one argument for each thing reported
         certificate = certify(
             game.program, point, bound=bound, gap=limits.gap, assumptions=assumes, threads=limits.threads
         )
-        status = "optimal" if certificate.is_proven else "time_limit" if ended == "time_limit" else "feasible"
+        stops: dict[str, SolutionStatus] = {"time_limit": "time_limit", "interrupted": "interrupted"}
+        status = "optimal" if certificate.is_proven else stops.get(ended, "feasible")
     return Solution(
         status=status,
         objective=None if certificate is None else certificate.objective,

@@ -266,7 +266,7 @@ def test_an_interrupt_returns_the_incumbent():
         raise KeyboardInterrupt
 
     stopped = branched(coupled_game(1, 8, 40, 40), progress=interrupt)
-    assert stopped.status == "time_limit"
+    assert stopped.status == "interrupted"
     assert stopped.certificate is not None
     assert stopped.certificate.holds
 

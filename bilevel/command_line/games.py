@@ -1,0 +1,112 @@
+"""Games by what is written on the command line: a file, or a name in Python code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pyomo.core.base.block import BlockData
+from pyomo.core.base.constraint import ConstraintData
+
+from bilevel.errors import InvalidGame
+from bilevel.game import IndexedFollower
+from bilevel.io.files import read_model
+from bilevel.read import Game, read
+from reformulations.programs import Names
+
+
+@dataclass(frozen=True, slots=True)
+class NamedGame:
+    """A game, and what its variables and rows are called where it comes from."""
+
+    model: BlockData
+    name_of: Callable[[Any], str]
+
+    def read(self) -> Game:
+        """Return the game as arrays, under its own names."""
+        game = read(self.model)
+        program = game.program
+        columns, rows = (
+            Names.of([self.name_of(data) for data in items]) for items in (game.variables, game.constraints)
+        )
+        program = replace(
+            program, columns=replace(program.columns, names=columns), rows=replace(program.rows, names=rows)
+        )
+        return replace(game, program=program)
+
+
+def load_game(text: str, path_aux: Path | None, *, python: bool) -> NamedGame:
+    """Return the game that ``text`` stands for.
+
+    Parameters
+    ----------
+    text
+        A file as :func:`bilevel.io.read_program` takes it; or, with ``python``, ``file.py:name`` or ``module:name``,
+        where ``name`` is a model or a function without arguments that returns one.
+    path_aux
+        The auxiliary file of an MPS file.
+    python
+        Whether code may be run.
+
+    Raises
+    ------
+    InvalidGame
+        When there is no such game.
+    """
+    place, _, name = text.rpartition(":")
+    if python:
+        return NamedGame(_from_code(text, place, name), lambda data: str(data.name))
+    if place.endswith(".py") or text.endswith(".py"):
+        raise InvalidGame(
+            f"{text}: reading it would run its code; add --python to allow that, as in --python file.py:game"
+        )
+    return NamedGame(read_model(text, path_aux), _name_in_file)
+
+
+def _name_in_file(data: Any) -> str:
+    """Return the name of a variable or a row in its file; rows of several followers may share a name."""
+    block = data.parent_block()
+    several = isinstance(data, ConstraintData) and isinstance(block.parent_component(), IndexedFollower)
+    return f"{block.index()}.{data.index()}" if several else str(data.index())
+
+
+def _from_code(text: str, place: str, name: str) -> BlockData:
+    if not place or not name.isidentifier():
+        raise InvalidGame(f"{text}: with --python, give file.py:name or module:name")
+    module = _module_of_file(Path(place)) if place.endswith(".py") else _module_by_name(place)
+    if not hasattr(module, name):
+        raise InvalidGame(f"{text}: {place} has no {name}")
+    found = getattr(module, name)
+    model = found if isinstance(found, BlockData) or not callable(found) else found()
+    if not isinstance(model, BlockData):
+        raise InvalidGame(f"{text}: {name} is or returns {type(model).__name__}; a Pyomo model is needed")
+    return model
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    found = importlib.util.spec_from_file_location(path.stem, path) if path.is_file() else None
+    if found is None or found.loader is None:
+        raise InvalidGame(f"{path}: there is no such file")
+    module = importlib.util.module_from_spec(found)
+    sys.path.insert(0, str(path.resolve().parent))  # as Python does for a script
+    try:
+        found.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _module_by_name(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as missing:
+        raise InvalidGame(f"{name}: there is no such module ({missing})") from None
+    finally:
+        sys.path.pop(0)

@@ -1,0 +1,109 @@
+"""Ctrl-C ends a search with its incumbent and its proven bound, by every method."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+import bilevel as bl
+from bilevel.interrupts import interruptible
+from tests.problems.generated import coupled_game, price_game
+from tests.problems.interdiction import interdict
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def interdiction(items: int) -> pyo.ConcreteModel:
+    """A knapsack of random items, of which the leader may forbid about half: minutes to prove."""
+    chance = np.random.default_rng(5)
+    profit, weight, cost = chance.integers(50, 100, (3, items))
+    return interdict(profit, weight, cost, int(weight.sum() // 3), int(cost.sum() // 2))
+
+
+def interrupting() -> Callable[[Any], None]:
+    """Press Ctrl-C once, as soon as there is an incumbent."""
+    pressed: list[Any] = []
+
+    def press(news: Any) -> None:
+        if np.isfinite(news.incumbent) and not pressed:
+            pressed.append(news)
+            signal.raise_signal(signal.SIGINT)
+
+    return press
+
+
+GAMES: dict[str, tuple[Callable[[], pyo.ConcreteModel], Any]] = {
+    "branching": (lambda: coupled_game(100, 1).model(), bl.Branching()),
+    "big-M": (lambda: price_game("T24K2", 1).model(), bl.KKT()),
+    "rounds": (lambda: interdiction(26), bl.ValueFunction(search="rounds")),
+    "tree": (lambda: interdiction(26), bl.ValueFunction(search="tree")),
+}
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_an_interrupt_returns_the_incumbent_with_its_bound(name: str) -> None:
+    game, method = GAMES[name]
+    model = game()
+    solution = bl.solve(model, method=method, progress=interrupting(), time_limit=60)
+    sense = next(int(goal.sense) for goal in model.component_data_objects(pyo.Objective, descend_into=False))
+    assert solution.status == "interrupted"
+    assert solution.certificate is not None
+    assert solution.certificate.holds
+    assert sense * solution.bound <= sense * solution.objective
+    assert solution.seconds < 50
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_the_second_interrupt_is_an_exception() -> None:
+    with interruptible() as stopped:
+        assert not stopped()
+        signal.raise_signal(signal.SIGINT)
+        assert stopped()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_a_handler_of_the_caller_is_left_alone() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with interruptible() as stopped:
+            signal.raise_signal(signal.SIGINT)
+            assert heard == [signal.SIGINT]
+            assert not stopped()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_on_the_command_line_prints_the_incumbent(tmp_path: Path) -> None:
+    bl.write(interdiction(26), tmp_path / "knapsack.mps")
+    command = [sys.executable, "-m", "bilevel", "solve", str(tmp_path / "knapsack.mps"), "--json", "--progress"]
+    running = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "incumbent" in line and "incumbent -" not in line:
+            running.send_signal(signal.SIGINT)
+            break
+    printed, _ = running.communicate(timeout=120)
+    found = json.loads(printed)
+    assert running.returncode == 130
+    assert found["status"] == "interrupted"
+    assert found["certificate"]["holds"]
+    assert found["bound"] <= found["objective"]
