@@ -26,8 +26,8 @@ import numpy as np
 
 from bilevel.exchange import ZERO, exchanged, zero_slacks
 from bilevel.linear_followers import LinearFollowers
-from bilevel.pattern_programs import Found, PatternPrograms
 from bilevel.outcome import never
+from bilevel.pattern_programs import Found, PatternPrograms
 from bilevel.pipeline import Image
 from reformulations.programs import Floats
 
