@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bilevel.cone_checks import ConeCheck, Conic, check_cones
 from bilevel.printing import html, number, plain, residual
 from bilevel.respond import Answered, optima, respond
 from bilevel.ties import TieGap, tie_gap
@@ -47,6 +49,7 @@ class FollowerLine:
     difference: float
     residuals: FollowerResiduals
     remark: str = ""
+    cones: ConeCheck | None = None
 
     def failures(self, tolerance: float) -> tuple[str, ...]:
         """Return a sentence for each check that fails."""
@@ -55,6 +58,8 @@ class FollowerLine:
             for kind, worst in self.residuals.kinds()
             if not worst.value <= tolerance
         ]
+        if self.cones is not None:
+            found.extend(f"{self.follower}: {sentence}" for sentence in self.cones.failures(tolerance))
         if self.optimum is None:
             found.append(f"{self.follower}: could not be solved again: {self.remark}")
         elif not abs(self.difference) <= tolerance:
@@ -159,6 +164,7 @@ def certify(
     assumptions: tuple[str, ...] = (),
     tolerance: float = 1e-6,
     threads: int | None = None,
+    conic: Conic | None = None,
 ) -> Certificate:
     """Check a point of a game: the leader's rows, every follower's optimality, and ties.
 
@@ -184,16 +190,23 @@ def certify(
         Relative; for residuals and for the followers' objectives.
     threads
         Of HiGHS.
+    conic
+        The second-order cones of quadratic rows and their multipliers at the point.
     """
     values = point[: len(program.columns)]
-    held = HeldGame.at(program, values, tolerance)
-    answers = respond(held, threads)
+    if conic is None:
+        held = HeldGame.at(program, values, tolerance)
+        answers = respond(held, threads)
+        lines = _lines(program, held, answers, residuals(program, point), {})
+    else:
+        held, answers, checks = check_cones(program, conic, point, tolerance, threads)
+        lines = _lines(program, held, answers, conic.residuals(program, point), checks)
     objectives = program.objectives.value(values)
     sense = float(program.objectives.sense[LEADER])
     objective = float(objectives[LEADER])
     distance = None if bound is None else sense * (objective - bound) / max(1.0, abs(objective))
     return Certificate(
-        followers=_lines(program, point, held, answers),
+        followers=lines,
         leader=leader_residuals(program, point),
         objective=objective,
         bound=bound,
@@ -206,20 +219,23 @@ def certify(
 
 
 def _lines(
-    program: BilevelProgram, point: Floats, held: HeldGame, answers: tuple[Answered, ...]
+    program: BilevelProgram,
+    held: HeldGame,
+    answers: tuple[Answered, ...],
+    found: Sequence[FollowerResiduals],
+    cones: Mapping[int, ConeCheck],
 ) -> tuple[FollowerLine, ...]:
     at_point, again = program.objectives.value(held.point), optima(held, answers)
     remark = {int(player): answer.remark for answer in answers for player in answer.players}
     followers = sorted(remark)
     lines = []
-    for player, found in zip(followers, residuals(program, point), strict=True):
+    for player, worst in zip(followers, found, strict=True):
         value, optimum = float(at_point[player]), float(again[player])
         sense = float(program.objectives.sense[player])
         known = not np.isnan(optimum)
         difference = sense * (value - optimum) / max(1.0, abs(optimum)) if known else np.inf
-        lines.append(
-            FollowerLine(program.players[player], value, optimum if known else None, difference, found, remark[player])
-        )
+        name, again_there = program.players[player], optimum if known else None
+        lines.append(FollowerLine(name, value, again_there, difference, worst, remark[player], cones.get(player)))
     return tuple(lines)
 
 
@@ -228,12 +244,17 @@ def _follower_table(lines: tuple[FollowerLine, ...], tolerance: float) -> Table:
     table.add_column("follower")
     for title in ("objective", "solved again", "worse by", "primal", "dual", "stationary", "complementary"):
         table.add_column(title, justify="right")
+    conic = any(line.cones is not None for line in lines)
+    for title in ("cones", "cone multipliers", "duality gap", "by") if conic else ():
+        table.add_column(title, justify="right")
     shown = lines if len(lines) <= _MOST_LINES else sorted(lines, key=_badness, reverse=True)[:_MOST_LINES]
     for line in shown:
         found = line.residuals
         kinds = (found.primal, found.dual, found.stationarity, found.complementarity)
         cells = [number(line.objective), number(line.optimum), residual(line.difference)]
         cells += [residual(None if worst is None else worst.value) for worst in kinds]
+        if line.cones is not None:
+            cells += [*(residual(value) for _, value in line.cones.kinds()), line.cones.solver]
         table.add_row(Text(line.follower), *cells, style="red" if line.failures(tolerance) else None)
     if len(lines) > len(shown):
         table.add_row(f"... and {len(lines) - len(shown)} with smaller residuals")

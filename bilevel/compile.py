@@ -17,6 +17,8 @@ from bilevel.methods import KKT, SOS1, Branching, Indicator, Method
 from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.write import to_pyomo, write
+from reformulations import refusal
+from reformulations.cone_rows import follower_cones
 from reformulations.programs import BilevelProgram, MixedIntegerProgram
 from reformulations.spatial import SpatialProgram
 
@@ -82,6 +84,7 @@ def compile_game(
 
 def compile_read(game: Game, method: Method | str, threads: int | None = None, solver: str = "auto") -> Compiled:
     """Compile a game that has been read."""
+    _refuse_cones(game)
     chosen = chosen_method(method)
     if chosen_solver(solver, chosen) == "scip":
         chosen = KKT(SOS1()) if isinstance(method, str) else chosen
@@ -147,6 +150,19 @@ def chosen_solver(solver: str, method: Method) -> Solver:
     if not scip.is_installed():
         raise NotApplicable("SCIP", f"it is asked for and not installed: {scip.EXTRA}")
     return "scip"
+
+
+def _refuse_cones(game: Game) -> None:
+    try:
+        rows = follower_cones(game.program)
+    except refusal.NotApplicable as refused:
+        raise NotApplicable(refused.where, refused.reason) from refused
+    for row in rows[:1]:
+        raise NotApplicable(
+            game.program.rows.names[int(row)],
+            "convex quadratic rows are solved by a sequence of programs with tangents and have no single linear image; "
+            "use bl.solve",
+        )
 
 
 def chosen_method(method: Method | str) -> Method:

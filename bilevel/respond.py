@@ -36,8 +36,8 @@ class Answered:
         return self.outcome is not None and self.outcome.status == "optimal"
 
 
-def respond(held: HeldGame, threads: int | None = None) -> tuple[Answered, ...]:
-    """Solve every follower of ``held`` again: linear ones as one program, quadratic ones in groups.
+def respond(held: HeldGame, threads: int | None = None, without: Integers | None = None) -> tuple[Answered, ...]:
+    """Solve every follower of ``held`` but ``without`` again: linear ones as one program, quadratic ones in groups.
 
     Followers with integer columns are solved by themselves, and so is each follower of a joint
     program without an optimum, to find out whose fault it is. A quadratic follower that HiGHS fails on, or
@@ -45,7 +45,7 @@ def respond(held: HeldGame, threads: int | None = None) -> tuple[Answered, ...]:
     """
     options = HighsOptions(gap=_GAP, threads=threads, time_limit=_SECONDS)
     game = held.game
-    followers = np.flatnonzero(game.roles == Role.FOLLOWER)
+    followers = np.setdiff1d(np.flatnonzero(game.roles == Role.FOLLOWER), [] if without is None else without)
     curved, integer = np.zeros((2, len(game.players)), dtype=bool)
     curved[held.objectives.products.index] = True
     integer[game.column_owner[game.columns.integer]] = True

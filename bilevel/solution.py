@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Literal
 
 import pyomo.environ as pyo
@@ -115,6 +116,10 @@ class Solution:
         if isinstance(component, ConstraintData):
             row = self.game.row(component)
             self._refuse_other_players(component.name, int(self.game.program.row_owner[row]))
+            if isnan(point[n + row]):
+                raise BilevelError(
+                    f"{component.name}: its quadratic row has no finite multiplier, because both sides are zero there"
+                )
             return float(point[n + row])
         if isinstance(component, VarData):
             column = self.game.column(component)

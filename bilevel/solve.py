@@ -16,6 +16,7 @@ from bilevel import scip
 from bilevel.ccg import CCG
 from bilevel.certify import Certificate, certify
 from bilevel.compile import SOLVERS, Compiled, chosen_method, compile_read
+from bilevel.conic import has_cones, solve_conic_game
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
@@ -108,6 +109,8 @@ def solve(  # noqa: PLR0913 - the public contract
         method = ValueFunction()
     if isinstance(method, ValueFunction):
         return solve_integer_game(game, method, limits, progress)
+    if has_cones(game):
+        return solve_conic_game(game, method, limits, solver)
     chosen = chosen_method(method)
     try:
         compiled = compile_read(game, method, threads, solver)

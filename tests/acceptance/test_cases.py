@@ -18,12 +18,11 @@ from tests.problems.external import declare, declare_special, is_conic, load_cas
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases"
 SPECIAL = FOLDER / "special.json"
 
-PRODUCT_IN_A_ROW = "in a follower's row is exact only when the leader's variable in it is binary"
 
 REFUSED: dict[str, str] = {
     # followers that are not convex
-    "bolib_FrankeEtal2018Ex521": PRODUCT_IN_A_ROW,
-    "bolib_NieWangYe2017Ex58": PRODUCT_IN_A_ROW,
+    "bolib_FrankeEtal2018Ex521": "followers need convex rows",
+    "bolib_NieWangYe2017Ex58": "the quadratic row is not convex",
     "basblib_mb_2007_04": "is not convex in its own variables",
 }
 """Cases outside what the package solves, and what it says."""
@@ -97,7 +96,7 @@ INTEGER_FOLLOWER = {
 """Cases that optimality conditions do not describe; by default they are solved by value functions."""
 
 CONIC = {"jump_conic01", "jump_conic02", "jump_conic03", "jump_conic04"}
-"""Cases of ``special.json`` with second-order cones, which the language cannot state."""
+"""Cases of ``special.json`` with second-order cones, solved by tangents."""
 
 INFEASIBLE = {"bolib_MitsosBarton2006Ex32", "jump_fruits_pmax0.05"}
 
@@ -110,7 +109,7 @@ CORRECTED = {
 LONG = {"derivedLP_2AP05-1", "derivedLP_bmilplib_110_4"}
 """Cases that take more than 20 seconds."""
 
-NOT_PROVEN = {"derivedLP_2AP05-1"}
+NOT_PROVEN = {"derivedLP_2AP05-1", "jump_conic04"}
 """Cases solved to the recorded value whose bound is not closed in time."""
 
 
@@ -159,10 +158,6 @@ def is_quadratic(case: dict[str, Any]) -> bool:
 
 @cases()
 def test_cases_are_solved_to_the_recorded_value_or_refused(name: str, cases_folder: Path, refused: dict[str, str]):
-    if name in CONIC:
-        assert is_conic(load_special(cases_folder / "special.json")[name])
-        refused[name] = "has second-order cones, which the language cannot state"
-        return
     model, expected = declared(name, cases_folder)
     if name in REFUSED:
         with pytest.raises(bl.NotApplicable) as refusal:

@@ -44,7 +44,7 @@ def nonconvex_follower(m: pyo.ConcreteModel) -> None:
 
 
 def quadratic_follower_row(m: pyo.ConcreteModel) -> None:
-    m.shop.disc = pyo.Constraint(expr=m.shop.y**2 <= 4)
+    m.shop.disc = pyo.Constraint(expr=m.shop.y**2 == 4)
 
 
 def no_objective(m: pyo.ConcreteModel) -> None:
@@ -103,7 +103,7 @@ BAD: list[tuple[Callable[[pyo.ConcreteModel], None], type[bl.BilevelError], str]
     (infeasible_follower, bl.InfeasibleFollower, r"shop: its own rows cannot all hold.*; relax one of them"),
     (unbounded_follower, bl.UnboundedFollower, r"shop: its objective is unbounded.*; bound its variables"),
     (nonconvex_follower, bl.NotApplicable, r"shop\.y: .*not convex.*; make its quadratic terms positive semidefinite"),
-    (quadratic_follower_row, bl.NotApplicable, r"shop\.disc: the product shop\.y\*shop\.y .*; "),
+    (quadratic_follower_row, bl.NotApplicable, r"shop\.disc: an equality of quadratic terms is not convex; write"),
     (no_objective, bl.InvalidGame, r"shop: a follower needs an active objective; declare one in its block"),
     (
         two_objectives,

@@ -111,6 +111,11 @@ def _algebra(block: Any, level: Mapping[str, Any], names: dict[str, Any]) -> Non
         if text.startswith("SOS1("):
             _one_of_two_is_zero(block, [names[name] for name in text[5:-1].split(", ")])
             continue
+        if text.startswith("SOC("):
+            head, _, tail = text[4:-1].partition("; ")
+            block.row[f"head{i}"] = names[head] >= 0
+            block.row[f"cone{i}"] = sum(names[name] ** 2 for name in tail.split(", ")) <= names[head] ** 2
+            continue
         name, _, relation = text.rpartition(": ")
         for cubed in re.findall(r"(\w+)\*\*3", relation):
             relation = relation.replace(f"{cubed}**3", f"{cubed} * {_square(block, cubed, names)}")

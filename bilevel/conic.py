@@ -1,0 +1,259 @@
+"""Games whose followers or leader have second-order cones: polyhedral games, refined where it matters."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bilevel.answer import Answer, Limits
+from bilevel.certify import Certificate, certify
+from bilevel.compile import compile_read
+from bilevel.conic_candidates import Candidate, polyhedral_candidate, response_candidate
+from bilevel.conic_optimum import conic_optimum
+from bilevel.errors import NotApplicable
+from bilevel.load import load
+from bilevel.methods import Method
+from bilevel.optimise import optimise
+from bilevel.outcome import HighsOptions
+from bilevel.read import Game
+from bilevel.solution import Solution, SolutionStatus
+from reformulations import refusal
+from reformulations.arrays import Floats
+from reformulations.cone_epigraph import linear_objective
+from reformulations.cone_rows import cone_rows, follower_cones
+from reformulations.cone_tangents import Tangents, first_tangents, polyhedral_game, tangents_at, without_cones
+from reformulations.cones import Cones
+from reformulations.joint_relaxation import joint_relaxation, without_objective
+from reformulations.programs import LEADER, BilevelProgram
+
+ROUNDS = 20
+"""Most polyhedral games; the residual and the gap are reported as they stand after them."""
+
+PARTS = (0.1, 0.01)
+"""Where between a response and a polyhedral game's point further tangents are taken."""
+
+CLOSED = 1e-7
+"""Relative residual of the cones at which a polyhedral game's point is taken."""
+
+
+def has_cones(game: Game) -> bool:
+    """Tell whether a follower has quadratic rows that are cones.
+
+    Raises
+    ------
+    NotApplicable
+        For a follower's quadratic row that is not convex, or not known to be.
+    """
+    try:
+        return bool(len(follower_cones(game.program)))
+    except refusal.NotApplicable as refused:
+        raise NotApplicable(refused.where, refused.reason) from refused
+
+
+def solve_conic_game(game: Game, method: Method | str, limits: Limits, solver: str = "auto") -> Solution:
+    """Solve a game with second-order cones and load the values.
+
+    Each round solves the game with tangents in place of the cones, a game with linear rows, and adds tangents at its
+    point and at the followers' conic responses to its leader's decision, until a point satisfies the cones.
+    Such a point is one of the declared game, since its followers are optimal over more than their feasible
+    sets. A game with tangents is no relaxation, though: its followers respond to other sets. Its bound is one
+    of the declared game where every follower's cone is ``u_0 >= |u_1|``, which tangents say exactly; otherwise the
+    bound is that of all players' rows without the followers' optimality, and unless it closes the gap
+    the status is ``"feasible"``.
+
+    Raises
+    ------
+    NotApplicable
+        When a polyhedral game does not fit the method, or none of them has a point.
+    """
+    began = time.perf_counter()
+    try:
+        search = _search(game, Polyhedral(method, solver), limits, began)
+    except refusal.NotApplicable as refused:
+        if isinstance(refused, NotApplicable):
+            raise
+        raise NotApplicable(refused.where, refused.reason) from refused
+    return _solution(game, search, limits, began)
+
+
+@dataclass(frozen=True, slots=True)
+class Polyhedral:
+    """How games with tangents are solved."""
+
+    method: Method | str
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Where the search stands: the best point, the bound, the tangents, and what is worth saying."""
+
+    cones: Cones
+    tangents: Tangents
+    best: Candidate | None = None
+    bound: float = -np.inf
+    ended: str = ""
+    assumes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    rounds: int = 0
+
+    def refined(self, found: Candidate | None, response: Candidate | None) -> _Search:
+        """Take tangents at a polyhedral game's point and at the response, and between them, closer to the latter.
+
+        The response is a point of the game up to the solver's tolerance and is kept where it is better. A
+        polyhedral game's point within the same tolerance of the cones can be farther from optimal by the
+        square root of that, and is kept only for want of a response.
+        """
+        points = [candidate.point for candidate in (response, found) if candidate is not None]
+        if response is not None and found is not None:
+            points += [response.point + part * (found.point - response.point) for part in PARTS]
+        tangents = self.tangents
+        for point in points:
+            tangents = tangents + tangents_at(self.cones, self.cones.terms(point), np.arange(len(self.cones)))
+        candidate = response if response is not None else found
+        better = candidate is not None and candidate.fits and (self.best is None or candidate.value < self.best.value)
+        return replace(self, tangents=tangents, best=candidate if better else self.best)
+
+    def is_closed(self, gap: float) -> bool:
+        """Tell whether the bound is closed."""
+        return self.best is not None and self.best.value - self.bound <= gap * max(1.0, abs(self.best.value))
+
+
+def _search(game: Game, how: Polyhedral, limits: Limits, began: float) -> _Search:
+    program = game.program
+    cones = cone_rows(program)
+    search = _Search(cones, first_tangents(cones))
+    search, values = _relaxed(program, search, limits, began)
+    if search.ended:
+        return search
+    search = search.refined(None, _responded(program, cones, values, limits, began))
+    while not search.is_closed(limits.gap) and search.rounds < ROUNDS:
+        if limits.time_limit is not None and time.perf_counter() - began >= limits.time_limit:
+            return replace(search, ended="time_limit")
+        search, done = _round(game, search, how, limits, began)
+        if done:
+            break
+    return search
+
+
+def _relaxed(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> tuple[_Search, Floats]:
+    """Bound the game by the joint optimum of all players' rows, and return its point ``(n,)``."""
+    plain = joint_relaxation(without_cones(program, search.cones))
+    n = len(program.columns)
+    options = HighsOptions(threads=limits.threads, time_limit=_left(limits, began), gap=0.5 * limits.gap)
+    if plain is None:
+        flat = joint_relaxation(without_cones(_without_leader_objective(program), search.cones))
+        if flat is None:
+            raise AssertionError
+        ended = conic_optimum(flat, search.cones, options, tolerance=CLOSED)
+    else:
+        ended = conic_optimum(*linear_objective(plain, search.cones), options, tolerance=CLOSED)
+        if ended.outcome.status == "unbounded":
+            ended = conic_optimum(without_objective(plain), search.cones, options, tolerance=CLOSED)
+        else:
+            search = replace(search, bound=ended.outcome.bound)
+    outcome = ended.outcome
+    if outcome.status == "infeasible":
+        return replace(search, ended="infeasible"), np.empty(0)
+    if outcome.point is None:
+        return replace(search, ended="time_limit"), np.empty(0)
+    values = outcome.point[:n]
+    return search, np.where(program.columns.integer, np.round(values), values)
+
+
+def _without_leader_objective(program: BilevelProgram) -> BilevelProgram:
+    objectives = program.objectives
+    kept = np.arange(len(program.players)) != LEADER
+    linear = objectives.linear.multiply(kept[:, np.newaxis].astype(np.float64)).tocsr()
+    linear.eliminate_zeros()
+    products = objectives.products.take(objectives.products.index != LEADER)
+    return replace(program, objectives=replace(objectives, linear=linear, products=products))
+
+
+def _round(game: Game, search: _Search, how: Polyhedral, limits: Limits, began: float) -> tuple[_Search, bool]:
+    """Solve one polyhedral game; the second entry says that its point satisfies the cones."""
+    program, cones = game.program, search.cones
+    answer, found, assumes, notes = _polyhedral(game, search, how, limits, began)
+    search = replace(search, rounds=search.rounds + 1, assumes=assumes, notes=notes)
+    if answer.point is None or found is None:
+        if answer.status == "time_limit":
+            return replace(search, ended="time_limit"), True
+        ended = answer.status if cones.is_polyhedral else ""
+        return replace(search, ended=ended or "none"), True
+    exact = cones.take(np.flatnonzero(program.row_owner[cones.row] != LEADER)).is_polyhedral
+    if exact:
+        search = replace(search, bound=max(search.bound, answer.bound))
+    response = _responded(program, cones, found.point[: len(program.columns)], limits, began)
+    search = search.refined(found, response)
+    inside = bool((cones.residuals(cones.terms(found.point)) <= CLOSED).all())
+    near = search.best is not None and abs(search.best.value - found.value) <= limits.gap * max(1.0, abs(found.value))
+    return search, inside or near
+
+
+def _polyhedral(
+    game: Game, search: _Search, how: Polyhedral, limits: Limits, began: float
+) -> tuple[Answer, Candidate | None, tuple[str, ...], tuple[str, ...]]:
+    """Solve the game with the tangents so far."""
+    polyhedral = polyhedral_game(game.program, search.cones, search.tangents)
+    image = compile_read(replace(game, program=polyhedral), how.method, limits.threads, how.solver).image
+    answer = optimise(image, replace(limits, time_limit=_left(limits, began)))
+    if answer.point is None:
+        return answer, None, image.assumes, image.notes
+    point = image.source_point(answer.point)
+    return answer, polyhedral_candidate(game.program, search.cones, search.tangents, point), image.assumes, image.notes
+
+
+def _responded(program: BilevelProgram, cones: Cones, values: Floats, limits: Limits, began: float) -> Candidate | None:
+    return response_candidate(program, cones, values, limits.threads, _left(limits, began))
+
+
+def _left(limits: Limits, began: float) -> float | None:
+    return None if limits.time_limit is None else max(limits.time_limit - (time.perf_counter() - began), 0.1)
+
+
+def _solution(game: Game, search: _Search, limits: Limits, began: float) -> Solution:
+    program, best = game.program, search.best
+    sense = float(program.objectives.sense[LEADER])
+    bound = sense * search.bound if np.isfinite(search.bound) else None
+    certificate = None
+    if best is not None:
+        certificate = certify(
+            program,
+            best.point,
+            bound=bound,
+            gap=limits.gap,
+            assumptions=search.assumes,
+            threads=limits.threads,
+            conic=best.conic,
+        )
+        load(game, best.point)
+    elif search.ended not in ("infeasible", "unbounded", "time_limit"):
+        raise NotApplicable(
+            search.cones.names[0],
+            "no point of the game was found with tangents in place of its cones, which proves nothing; "
+            "give bounds to the variables in the quadratic rows",
+        )
+    return Solution(
+        status=_status(search, certificate),
+        objective=None if certificate is None else certificate.objective,
+        bound=bound,
+        gap=None if certificate is None else certificate.gap,
+        certificate=certificate,
+        seconds=time.perf_counter() - began,
+        method=f"tangents of {len(search.cones)} second-order cones, {search.rounds} polyhedral games; HiGHS",
+        game=game,
+        point=None if best is None else best.point,
+        notes=search.notes,
+    )
+
+
+def _status(search: _Search, certificate: Certificate | None) -> SolutionStatus:
+    if certificate is not None and certificate.is_proven:
+        return "optimal"
+    if search.ended == "time_limit":
+        return "time_limit"
+    if search.best is not None:
+        return "feasible"
+    return "unbounded" if search.ended == "unbounded" else "infeasible"
