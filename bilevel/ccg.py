@@ -31,6 +31,7 @@ from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
 from bilevel.resume import RunFile, resumed
 from bilevel.static_answer import MOST_ENTRIES, is_static, solve_static
+from bilevel.wait_and_see import solve_wait_and_see, waits_and_sees
 from reformulations import refusal
 from reformulations.complete_recourse import has_complete_recourse
 from reformulations.programs import BilevelProgram, Floats
@@ -168,6 +169,10 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
             _refuse_rounds(resume)
             return solve_static(program, within, limits, progress)
         program = with_early_recourse(program)
+    elif waits_and_sees(program, within):
+        if resume is not None or chosen.save is not None:
+            raise NotApplicable("CCG(save=...)", "runs with followers that wait and see are not saved; leave it out")
+        return solve_wait_and_see(program, within, limits, chosen.max_iterations, progress)
     elif chosen.costs != "auto":
         raise NotApplicable(
             f"CCG(costs={chosen.costs!r})",

@@ -141,7 +141,7 @@ def _refuse_follower(program: BilevelProgram, player: int, where: str) -> None:
     raise NotApplicable(
         where,
         f"follower {program.players[player]} mentions nature or recourse, so it decides after nature has moved; "
-        "followers decide here and now in this method: keep what is uncertain out of their rows and objectives",
+        "declare it inside a block of recourse, or keep what is uncertain out of its rows and objective",
     )
 
 

@@ -1,0 +1,214 @@
+"""Robust games whose followers wait and see, or whose recourse is integer, over finitely many scenarios.
+
+Column-and-constraint generation as in :mod:`bilevel.ccg`, with masters that copy the late followers
+(:mod:`reformulations.scenario_masters`) and an adversary that evaluates every scenario by two lexicographic programs
+(:mod:`bilevel.late_adversary`). Both take the best of the followers' optimal responses for the leader.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
+from bilevel.generation import RobustAnswer, RobustStatus
+from bilevel.iterations import Iteration, IterationTable
+from bilevel.late_adversary import LateAdversary, LateAnswer
+from bilevel.masters import compile_master
+from bilevel.optimise import Limits, optimise
+from bilevel.pipeline import Image
+from reformulations import refusal
+from reformulations.independent_sets import IndependentSets
+from reformulations.late_followers import Timing, late_followers, timing_of
+from reformulations.programs import LEADER, BilevelProgram, Floats, Role
+from reformulations.scenario_masters import scenario_master
+from reformulations.uncertainty import Scenarios, UncertaintySet
+
+MOST_SCENARIOS = 10_000
+"""Products of finite sets with more points than this are refused."""
+
+_MASTER_SHARE = 0.9
+"""What a master may leave open, as a share of the gap; the adversary is exact."""
+
+
+def waits_and_sees(program: BilevelProgram, within: UncertaintySet) -> bool:
+    """Tell whether followers decide after nature, or recourse is integer in finitely many scenarios."""
+    recourse = program.roles[program.column_owner] == Role.RECOURSE
+    whole = bool((recourse & program.columns.integer).any())
+    return bool(late_followers(program).any()) or (whole and is_finite(within))
+
+
+def is_finite(within: UncertaintySet) -> bool:
+    """Tell whether a set lists its points."""
+    if isinstance(within, IndependentSets):
+        return all(is_finite(part) for part in within.parts)
+    return isinstance(within, Scenarios)
+
+
+_OPEN: RobustStatus = "feasible"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Best:
+    """The best plan so far: the master's primal-dual point and program, its worst case and what happens there."""
+
+    master: BilevelProgram
+    point: Floats
+    scenario: int
+    late: LateAnswer
+    cost: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    stored: tuple[int, ...]
+    lower: float = -np.inf
+    best: _Best | None = None
+    image: Image | None = None
+    rounds: tuple[Iteration, ...] = field(default=())
+
+    @property
+    def upper(self) -> float:
+        return np.inf if self.best is None else self.best.cost
+
+
+def solve_wait_and_see(
+    program: BilevelProgram,
+    within: UncertaintySet,
+    limits: Limits,
+    most: int,
+    progress: Callable[[Iteration], None] | None,
+) -> RobustAnswer:
+    """Solve a game for which :func:`waits_and_sees`.
+
+    Raises
+    ------
+    NotApplicable
+        For a set that does not list its points, and a game outside :func:`reformulations.late_followers.timing_of`.
+    SolverFailure
+        When a scenario comes back although it is stored and the bounds have not met.
+    """
+    began = time.perf_counter()
+    try:
+        timing = timing_of(program)
+    except refusal.NotApplicable as refused:
+        raise NotApplicable(refused.where, refused.reason) from refused
+    adversary = LateAdversary(program, timing, _points(program, timing, within), limits.threads)
+    nominal = int(np.argmin(np.abs(adversary.points - within.nominal()).sum(axis=1)))
+    run, status = _Run((nominal,)), _OPEN
+    for _ in range(most):
+        run, ended = _round(adversary, run, limits, began, progress)
+        if ended is not None:
+            status = ended
+            break
+    return _answer(adversary, run, status, began)
+
+
+def _points(program: BilevelProgram, timing: Timing, within: UncertaintySet) -> Floats:
+    if not is_finite(within):
+        who = np.flatnonzero(timing.late_followers)
+        raise NotApplicable(
+            program.players[int(who[0])],
+            "followers that wait and see need finitely many scenarios, since the worst case of a continuous set need "
+            "not be at a vertex; give bl.uncertainty.Scenarios(...)",
+        )
+    return within.vertices(MOST_SCENARIOS)
+
+
+def _round(
+    adversary: LateAdversary,
+    run: _Run,
+    limits: Limits,
+    began: float,
+    progress: Callable[[Iteration], None] | None,
+) -> tuple[_Run, RobustStatus | None]:
+    """Solve one master and let nature answer; the status is None where another round is needed."""
+    points, timing = adversary.points, adversary.timing
+    master = scenario_master(adversary.program, timing, [points[k] for k in run.stored])
+    try:
+        image = compile_master(master, None, limits.threads)
+    except InfeasibleGame:
+        return run, "infeasible"
+    answer = optimise(image, replace(limits, gap=_MASTER_SHARE * limits.gap, time_limit=_left(limits, began)))
+    run = replace(run, image=image, lower=max(run.lower, answer.bound))
+    if answer.point is None:
+        return run, {"infeasible": "infeasible", "unbounded": "unbounded"}.get(answer.status, "time_limit")  # type: ignore[return-value]
+    solved = image.source_point(answer.point)
+    source = np.zeros(len(adversary.program.columns))
+    source[timing.early] = solved[: len(timing.early)]
+    first = float(adversary.program.objectives.sense[LEADER] * adversary.program.objectives.value(source)[LEADER])
+    worst, late = adversary.worst(source)
+    if first + late.cost < run.upper:
+        run = replace(run, best=_Best(master, solved, worst, late, first + late.cost))
+    round_ = _iteration(adversary, run, worst, late, time.perf_counter() - began)
+    if progress is not None:
+        progress(round_)
+    run = replace(run, rounds=(*run.rounds, round_))
+    if np.isfinite(run.upper) and run.upper - run.lower <= limits.gap * max(1.0, abs(run.upper)):
+        return run, "feasible" if image.assumes else "optimal"
+    if answer.status != "optimal":
+        return run, "time_limit"
+    if worst in run.stored:
+        raise SolverFailure(
+            f"scenario {worst + 1} came back although it is stored, while the bounds are {run.lower:.9g} and "
+            f"{run.upper:.9g}: the solver's tolerances decide; rescale the late rows, or ask for a larger gap"
+        )
+    return replace(run, stored=(*run.stored, worst)), None
+
+
+def _left(limits: Limits, began: float) -> float | None:
+    if limits.time_limit is None:
+        return None
+    return max(limits.time_limit - (time.perf_counter() - began), 0.1)
+
+
+def _iteration(adversary: LateAdversary, run: _Run, worst: int, late: LateAnswer, seconds: float) -> Iteration:
+    lower, upper = run.lower, run.upper
+    if adversary.program.objectives.sense[LEADER] < 0:
+        lower, upper = -upper, -lower
+    kind = "feasibility" if np.isinf(late.cost) else "optimality"
+    return Iteration(lower, upper, adversary.points[worst], seconds, kind)  # type: ignore[arg-type]
+
+
+def _answer(adversary: LateAdversary, run: _Run, status: RobustStatus, began: float) -> RobustAnswer:
+    best, sense = run.best, float(adversary.program.objectives.sense[LEADER])
+    solved = status not in ("infeasible", "unbounded")
+    notes = () if run.image is None else run.image.notes
+    return RobustAnswer(
+        status=status,
+        objective=None if best is None else sense * best.cost,
+        bound=sense * run.lower if solved and np.isfinite(run.lower) else None,
+        point=None if best is None else _game_point(adversary, best),
+        scenario=None if best is None else adversary.points[best.scenario],
+        scenarios=tuple(adversary.points[k] for k in run.stored),
+        iterations=IterationTable(run.rounds),
+        image=run.image,
+        assumes=() if run.image is None else run.image.assumes,
+        notes=(f"nature answers by {len(adversary.points)} scenarios, two lexicographic programs each", *notes),
+        seconds=time.perf_counter() - began,
+        way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
+        source=adversary.program,
+    )
+
+
+def _game_point(adversary: LateAdversary, best: _Best) -> Floats:
+    """Return the primal-dual point ``(3 n + m,)`` of the game at the worst case of the best plan."""
+    program, timing, late = adversary.program, adversary.timing, best.late
+    n, m, width, height = len(program.columns), len(program.rows), len(best.master.columns), len(best.master.rows)
+    early, rows = timing.early, np.flatnonzero(~timing.late_rows)
+    point = np.zeros(program.point_size)
+    point[early], point[timing.nature] = best.point[: len(early)], adversary.points[best.scenario]
+    point[timing.late] = late.response
+    point[n + rows] = best.point[width : width + len(rows)]
+    for target, start in ((n + m, width + height), (2 * n + m, 2 * width + height)):
+        point[target + early] = best.point[start : start + len(early)]
+    owner = program.column_owner[timing.late]
+    sense = np.where(timing.late_followers, program.objectives.sense, 0.0)
+    mine = np.flatnonzero(timing.late_rows & timing.late_followers[program.row_owner])
+    point[n + mine] = sense[program.row_owner[mine]] * late.row_duals
+    point[n + m + timing.late] = sense[owner] * np.maximum(late.column_duals, 0.0)
+    point[2 * n + m + timing.late] = sense[owner] * np.minimum(late.column_duals, 0.0)
+    return point
