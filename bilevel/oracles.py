@@ -8,10 +8,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from bilevel.compile import compile_automatically
 from bilevel.errors import NotApplicable, SolverFailure
-from bilevel.methods import KKT
 from bilevel.optimise import Limits, optimise
-from bilevel.pipeline import compile_program
 from bilevel.recourse import VIOLATION, RecourseSolver
 from reformulations.linear_sets import LinearSet
 from reformulations.programs import BilevelProgram, Floats
@@ -171,7 +170,7 @@ class GameOracle:
         self, program: BilevelProgram, gap: float, deadline: float | None
     ) -> tuple[Floats, float, float] | None:
         """Return the scenario, the value that nature's game claims for it, and the proven bound."""
-        image = compile_program(program, KKT(), threads=self.threads)
+        image = compile_automatically(program, self.threads)
         remaining = None if deadline is None else deadline - time.perf_counter()
         if remaining is not None and remaining <= 0:
             return None
