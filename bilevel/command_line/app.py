@@ -24,7 +24,7 @@ from bilevel.errors import BilevelError, NotApplicable
 from bilevel.explain import explain as explain_game
 from bilevel.io.files import read_program, write_game
 from bilevel.io.solution_file import place_point, read_point
-from bilevel.methods import KKT, Branching, StrongDuality, ValueFunction
+from bilevel.methods import KKT, SOS1, Branching, Indicator, StrongDuality, ValueFunction
 from bilevel.point_check import check_point
 from bilevel.solve import solve as solve_game
 from reformulations.programs import LEADER
@@ -40,11 +40,21 @@ app = typer.Typer(
 )
 
 
+class SolverName(StrEnum):
+    """The solvers that a command line can name."""
+
+    AUTO = "auto"
+    HIGHS = "highs"
+    SCIP = "scip"
+
+
 class MethodName(StrEnum):
     """The methods that a command line can name."""
 
     AUTO = "auto"
     KKT = "kkt"
+    SOS1 = "sos1"
+    INDICATOR = "indicator"
     STRONG_DUALITY = "strong-duality"
     BRANCHING = "branching"
     VALUE_FUNCTION = "value-function"
@@ -56,6 +66,8 @@ _WIDTH = 118
 _METHODS: dict[MethodName, Any] = {
     MethodName.AUTO: "auto",
     MethodName.KKT: KKT(),
+    MethodName.SOS1: KKT(complementarity=SOS1()),
+    MethodName.INDICATOR: KKT(complementarity=Indicator()),
     MethodName.STRONG_DUALITY: StrongDuality(),
     MethodName.BRANCHING: Branching(),
     MethodName.VALUE_FUNCTION: ValueFunction(),
@@ -106,6 +118,7 @@ def solve(  # noqa: PLR0913, PLR0917 - one argument for each option
     gap: Annotated[float, typer.Option("--gap", min=0.0, help="Relative gap at which to stop.")] = 1e-6,
     time_limit: Annotated[float | None, typer.Option("--time-limit", min=0.0, help="Seconds.")] = None,
     threads: Threads = None,
+    solver: Annotated[SolverName, typer.Option("--solver", help="SCIP is an extra.")] = SolverName.AUTO,
     pessimistic: Annotated[bool, typer.Option("--pessimistic", help="Break ties against the leader.")] = False,  # noqa: FBT002
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the solution as JSON too.")] = None,
     as_json: Json = False,  # noqa: FBT002
@@ -122,6 +135,7 @@ def solve(  # noqa: PLR0913, PLR0917 - one argument for each option
             solution = solve_game(
                 named.model,
                 method=_METHODS[method],
+                solver=solver.value,
                 gap=gap,
                 time_limit=time_limit,
                 pessimistic=pessimistic,

@@ -85,6 +85,29 @@ def test_solve_as_json_parses_and_check_takes_what_it_writes(game: Path, tmp_pat
     assert answer("check", game, tmp_path / "answer.json")["holds"]
 
 
+@pytest.mark.parametrize("method", ["kkt", "branching", "strong-duality"])
+def test_methods_and_limits_are_passed_on(game: Path, method: str) -> None:
+    found = answer("solve", game, "--method", method, "--solver", "highs", "--gap", "1e-7", "--time-limit", 60)
+    assert found["objective"] == pytest.approx(10)
+    assert ("strong duality" in found["method"]) == (method == "strong-duality")
+    assert ("branching" in found["method"]) == (method == "branching")
+
+
+def test_pessimistic_games_are_solved(tmp_path: Path) -> None:
+    """The follower does not care for y in [0, x]; the leader wants y - x / 2, x <= 2: 1 if it is kind, 0 if not."""
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(0, 2))
+    m.f = bl.Follower()
+    m.f.y = pyo.Var(bounds=(0, 5))
+    m.f.z = pyo.Var(bounds=(0, 1))
+    m.f.cap = pyo.Constraint(expr=m.f.y <= m.x)
+    m.f.goal = pyo.Objective(expr=m.f.z)
+    m.goal = pyo.Objective(expr=m.f.y - 0.5 * m.x, sense=pyo.maximize)
+    bl.write(m, tmp_path / "tie.json")
+    assert answer("solve", tmp_path / "tie.json")["objective"] == pytest.approx(1)
+    assert answer("solve", tmp_path / "tie.json", "--pessimistic")["objective"] == pytest.approx(0)
+
+
 def test_check_fails_where_the_follower_can_do_better(game: Path, tmp_path: Path) -> None:
     """At t = 3 the producer makes 3, not 2."""
     (tmp_path / "point.txt").write_text("t[1] 3\nf.y 2\n")
