@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bilevel.outcome import MipProgress, never
 from reformulations.programs import Floats
@@ -32,3 +32,7 @@ class Limits:
     threads: int | None = None
     progress: Progress | None = None
     stopped: Callable[[], bool] = never
+
+    def after(self, seconds: float) -> Limits:
+        """Return what is left of the time once ``seconds`` have passed, never less than a moment to answer in."""
+        return self if self.time_limit is None else replace(self, time_limit=max(self.time_limit - seconds, 0.1))

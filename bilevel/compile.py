@@ -35,10 +35,13 @@ class Compiled:
         The model as read: arrays and the user's components.
     image
         The MPEC, the mixed-integer program, the bounds with their sources, and the way back.
+    why
+        Why the method was chosen; empty where it was asked for.
     """
 
     game: Game
     image: Image
+    why: str = ""
 
     @property
     def program(self) -> MixedIntegerProgram | SpatialProgram:

@@ -8,10 +8,11 @@ import numpy as np
 from pyomo.core.base.block import BlockData
 from pyomo.core.base.component import ComponentData
 
+from bilevel.automatic import choose, compile_choice
 from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import BilevelError
 from bilevel.explanation import BoundLine, Explanation, PlayerLine, Size, listed
-from bilevel.methods import KKT, Branching, Method
+from bilevel.methods import Method
 from bilevel.nature import nature_set
 from bilevel.pipeline import Image
 from bilevel.read import Game, read
@@ -22,7 +23,6 @@ from reformulations.bounds import ARGUMENTS, Source
 from reformulations.canonical import rows_with_own_columns
 from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, Names, Role
 from reformulations.refusal import NotApplicable
-from reformulations.spatial import SpatialProgram
 from reformulations.two_stage import split
 
 ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
@@ -51,16 +51,17 @@ def explain(model: BlockData | Compiled, method: Method | str = "auto", *, threa
         When the model cannot be read as a game.
     """
     if isinstance(model, Compiled):
-        return _explained(model.game, model.image, _why(model.image, model.image.method), None)
+        return _explained(model.game, model.image, _described(model), None)
     game = read(model)
     if is_robust(game):
         return _explained(game, None, *_robust(game))
     chosen = chosen_method(method)
     try:
-        image = compile_read(game, method, threads).image
+        asked = not isinstance(method, str)
+        compiled = compile_read(game, method, threads) if asked else compile_choice(game, choose(game.program), threads)
     except BilevelError as refused:
         return _explained(game, None, f"{type(chosen).__name__} {_asked(method)}", str(refused))
-    return _explained(game, image, _why(image, method), None)
+    return _explained(game, compiled.image, _described(compiled), None)
 
 
 def _explained(game: Game, image: Image | None, method: str, refusal: str | None) -> Explanation:
@@ -99,17 +100,9 @@ def _asked(method: Method | str) -> str:
     return "(the automatic choice)" if isinstance(method, str) else "(asked for)"
 
 
-def _why(image: Image, method: Method | str) -> str:
+def _described(compiled: Compiled) -> str:
     """Say how the game is solved, and why that way."""
-    if not isinstance(method, str):
-        return described(image)
-    if isinstance(image.program, SpatialProgram):
-        return f"{described(image)}; chosen because products are left that HiGHS cannot take"
-    if isinstance(image.method, Branching):
-        return f"{described(image)}; chosen because a bound that big-M needs cannot be derived"
-    if isinstance(image.method, KKT):
-        return f"{described(image)}; chosen because every bound that big-M needs is derived"
-    return described(image)
+    return "; ".join(filter(None, (described(compiled.image), compiled.why)))
 
 
 def _counted(components: Iterable[ComponentData]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from pyomo.core.base.block import BlockData
 
 from bilevel import scip
+from bilevel.automatic import optimised, solve_automatically
 from bilevel.ccg import CCG
 from bilevel.certify import Certificate, certify
 from bilevel.compile import SOLVERS, Compiled, chosen_method, compile_read
@@ -21,10 +22,9 @@ from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.integer_followers import has_integer_followers, solve_integer_game
-from bilevel.interrupts import interruptible
 from bilevel.load import load
 from bilevel.methods import SOS1, Branching, Indicator, Method, StrongDuality, ValueFunction
-from bilevel.optimise import Answer, Limits, optimise
+from bilevel.optimise import Answer, Limits
 from bilevel.pipeline import Image, optimality_system
 from bilevel.read import Game, read
 from bilevel.robust import is_robust, solve_robust_game
@@ -113,21 +113,22 @@ def solve(  # noqa: PLR0913 - the public contract
         return solve_conic_game(game, method, limits, solver)
     chosen = chosen_method(method)
     try:
-        compiled = compile_read(game, method, threads, solver)
+        left = limits.after(time.perf_counter() - began)
+        compiled, answer = _compiled_and_optimised(game, method, left, solver)
     except InfeasibleGame as reason:
         return _without_point(game, "infeasible", chosen, began, (str(reason),))
-    with interruptible() as stopped:
-        answer = optimise(compiled.image, replace(_remaining(limits, began), stopped=stopped))
     solution = _solution(compiled, answer, limits, began)
     if solution.values is not None:
         load(game, solution.values)
     return solution
 
 
-def _remaining(limits: Limits, began: float) -> Limits:
-    if limits.time_limit is None:
-        return limits
-    return replace(limits, time_limit=max(limits.time_limit - (time.perf_counter() - began), 0.1))
+def _compiled_and_optimised(game: Game, method: Method | str, limits: Limits, solver: str) -> tuple[Compiled, Answer]:
+    if isinstance(method, str) and solver != "scip":
+        return solve_automatically(game, limits, solver)
+    began = time.perf_counter()
+    compiled = compile_read(game, method, limits.threads, solver)
+    return compiled, optimised(compiled.image, limits.after(time.perf_counter() - began))
 
 
 def _solution(compiled: Compiled, answer: Answer, limits: Limits, began: float) -> Solution:
@@ -152,7 +153,7 @@ def _solution(compiled: Compiled, answer: Answer, limits: Limits, began: float) 
         gap=certificate.gap,
         certificate=certificate,
         seconds=time.perf_counter() - began,
-        method=described(image),
+        method="; ".join(filter(None, (described(image), compiled.why))),
         game=game,
         point=point,
         notes=image.notes,

@@ -29,3 +29,21 @@ def test_nodes_without_a_point_are_closed_although_their_proofs_carry_rounding()
     """60 pairs: a sixth of the nodes have no point, and are proved to by rays with entries of 1e-11 that mean zero."""
     solution = bl.solve(coupled_game(60, 2).model(), method=bl.Branching(node_limit=2000), threads=1)
     assert solution.status == "optimal"
+
+
+def test_the_automatic_method_branches_where_the_leader_moves_right_hand_sides_only() -> None:
+    solution = bl.solve(coupled_game(30, 1).model(), threads=1)
+    assert solution.status == "optimal"
+    assert "branching on 30 complementarities" in solution.method
+    assert "right-hand sides" in solution.method
+    assert bl.explain(coupled_game(30, 1).model(), threads=1).method == solution.method
+
+
+def test_the_automatic_method_ends_small_price_games_by_a_short_search_and_others_by_big_m() -> None:
+    """T8K1 takes fewer than a hundred linear programs, T12K2 with seed 1 a thousand."""
+    small = bl.solve(price_game("T8K1", 1).model(), threads=1)
+    large = bl.solve(price_game("T12K2", 1).model(), threads=1)
+    assert "short search" in small.method
+    assert "big-M" in large.method
+    assert "multiply those of the followers" in large.method
+    assert small.status == large.status == "optimal"
