@@ -51,6 +51,7 @@ def branch_and_bound(image: Image, limits: Limits, start: Floats | None = None) 
         search.incumbents.offer(start[pairs.multiplier] > pairs.slacks(start), start)
     try:
         search.run()
+        search.tell()
     except KeyboardInterrupt:
         search.stopped = "interrupted"
     return search.answer()
@@ -122,10 +123,15 @@ class _Search:
         return "limit" if nodes is not None and self._nodes >= nodes else ""
 
     def _report(self) -> None:
+        if time.perf_counter() - self._reported >= REPORT_SECONDS:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell where the search stands to whoever wants to know."""
         now, best = time.perf_counter(), self.incumbents.best
-        if self._limits.progress is None or now - self._reported < REPORT_SECONDS:
-            return
         self._reported = now
+        if self._limits.progress is None:
+            return
         bound = self._lower_bound()
         gap = (best - bound) / max(1.0, abs(best)) if np.isfinite(best) else np.inf
         self._limits.progress(MipProgress(best, bound, gap, self._nodes, now - self._began))

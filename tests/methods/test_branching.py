@@ -206,7 +206,8 @@ def test_the_automatic_method_branches_where_a_big_m_needs_a_bound_that_does_not
     solution = bl.solve(m, threads=1)
     assert solution.status == "optimal"
     assert solution.objective == pytest.approx(2, abs=1e-5)
-    assert any("branching" in note and "follower.row" in note for note in solution.notes)
+    assert "branching" in solution.method
+    assert any("branching" in note and "follower.row" in note for note in bl.compile(m).image.notes)
 
 
 @pytest.mark.parametrize("name", WITHOUT_BOUNDS)
