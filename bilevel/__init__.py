@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bilevel import uncertainty
+from bilevel.affine import affine_value
 from bilevel.ccg import CCG
 from bilevel.compile import Compiled
 from bilevel.compile import compile_game as compile  # noqa: A004 - bl.compile is the public name
@@ -55,6 +56,7 @@ __all__ = [
     "UnboundedFollower",
     "Uncertain",
     "ValueFunction",
+    "affine_value",
     "compile",
     "diagnose",
     "explain",

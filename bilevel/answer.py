@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from bilevel.outcome import MipProgress, never
@@ -25,13 +26,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS; or once ``stopped`` says so."""
+    """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS; or once ``stopped`` says so.
+
+    ``executor`` takes independent sub-problems where a method has some.
+    """
 
     gap: float = 1e-6
     time_limit: float | None = None
     threads: int | None = None
     progress: Progress | None = None
     stopped: Callable[[], bool] = never
+    executor: Executor | None = None
 
     def after(self, seconds: float) -> Limits:
         """Return what is left of the time once ``seconds`` have passed, never less than a moment to answer in."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -85,7 +86,7 @@ class CCG:
     penalty: Penalty | None = None
 
 
-def solve_robust(
+def solve_robust(  # noqa: PLR0913 - everything that a run can be asked
     game: Game,
     method: CCG | None = None,
     *,
@@ -95,6 +96,7 @@ def solve_robust(
     progress: Callable[[Iteration | MipProgress], None] | None = None,
     start: Start | None = None,
     resume: str | Path | None = None,
+    executor: Executor | None = None,
 ) -> RobustAnswer:
     """Solve a game with nature and recourse against the worst case of its uncertainty set.
 
@@ -119,6 +121,8 @@ def solve_robust(
         Gives a point of the first master's MPEC to begin its branch and bound with.
     resume
         File of an earlier run to continue; it goes on being written, unless the method names another.
+    executor
+        Takes the recourse programs of many scenarios at once; the answer is the same for any number of workers.
 
     Raises
     ------
@@ -143,6 +147,7 @@ def solve_robust(
         progress=progress,
         start=start,
         resume=resume,
+        executor=executor,
     )
 
 
@@ -157,13 +162,14 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     progress: Callable[[Iteration | MipProgress], None] | None = None,
     start: Start | None = None,
     resume: str | Path | None = None,
+    executor: Executor | None = None,
 ) -> RobustAnswer:
     """Solve a two-stage game given as arrays; ``within`` holds nature's columns in their order.
 
     See :func:`solve_robust`.
     """
     began, chosen = time.perf_counter(), method or CCG()
-    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress)
+    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress, executor)
     if is_static(program, within) and chosen.oracle == "auto":
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
             _refuse_rounds(resume)
@@ -183,7 +189,7 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
     recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
-    oracle = oracle_for(chosen.oracle, within, two_stage, recourse, threads)
+    oracle = oracle_for(chosen.oracle, within, two_stage, recourse, limits)
     complete = has_complete_recourse(two_stage)
     if _is_automatic(chosen):
         priced = priced_first_stage(two_stage, within, threads)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from rich.table import Table
 
 from bilevel.printing import number, plain
 from reformulations.programs import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Kind = Literal["feasibility", "optimality"]
 
@@ -63,6 +67,34 @@ class IterationTable(tuple[Iteration, ...]):
     def __str__(self) -> str:
         """Return the table as plain text."""
         return plain(self.__rich__())
+
+    def plot(self) -> Figure:
+        """Return a figure of the bounds by round, and of nature's answers below, one line an uncertain quantity.
+
+        Rounds whose plan has no recourse are marked; bounds that are not known yet are left out. Needs matplotlib,
+        which the extra ``plots`` installs.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Without matplotlib.
+        """
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        bounds, answers = figure.subplots(2, 1, sharex=True)
+        rounds = np.arange(1, len(self) + 1)
+        for label, values in (("lower", [r.lower for r in self]), ("upper", [r.upper for r in self])):
+            bounds.plot(rounds, np.where(np.isfinite(values), values, np.nan), marker="o", label=label)
+        failed = [k for k, round_ in zip(rounds, self, strict=True) if round_.kind == "feasibility"]
+        for k in failed:
+            bounds.axvline(k, linestyle=":", color="grey", label="no recourse" if k == failed[0] else None)
+        bounds.set_ylabel("bounds of the optimum")
+        bounds.legend()
+        answers.plot(rounds, np.array([round_.scenario for round_ in self]).reshape(len(self), -1), marker="o")
+        answers.set_ylabel("answer of nature")
+        answers.set_xlabel("round")
+        return figure
 
 
 def _answer(iteration: Iteration) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,7 +12,8 @@ import numpy as np
 from bilevel.compile import compile_automatically
 from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.optimise import Limits, optimise
-from bilevel.recourse import VIOLATION, RecourseSolver
+from bilevel.recourse import VIOLATION, RecourseSolver, cheapest_afresh
+from bilevel.scenario_tasks import largest
 from reformulations.linear_sets import LinearSet
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.second_stage import SecondStage, cost_game, violation_game
@@ -23,6 +25,9 @@ OracleName = Literal["auto", "vertices", "game"]
 
 MOST_VERTICES = 2000
 """With more vertices than this, nature's own game is solved instead of one linear program a vertex."""
+
+_MOMENT = 0.05
+"""Seconds before a deadline from which an answer that leaves a question open is one for want of time."""
 
 _AGREEMENT = 1e-5
 """Relative distance allowed between what nature's game says of a scenario and the recourse solved again there."""
@@ -42,7 +47,11 @@ class Attack:
 
 
 class Oracle(Protocol):
-    """Nature, given a first stage. Both questions return None when the deadline passes before they are answered."""
+    """Nature, given a first stage.
+
+    Both questions return None when the deadline passes before they are answered; a scenario that is known by then is
+    returned with the bound that is proven, which may be infinite.
+    """
 
     @property
     def name(self) -> str:
@@ -64,6 +73,8 @@ class VerticesOracle:
 
     points: Floats
     recourse: RecourseSolver
+    executor: Executor | None = None
+    threads: int | None = None
 
     @property
     def name(self) -> str:
@@ -71,28 +82,24 @@ class VerticesOracle:
         return f"all {len(self.points)} vertices of the uncertainty set"
 
     def most_violated(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
-        """Return the vertex with the largest violation."""
+        """Return the vertex with the largest violation; when time is over, one that violates, if any is known."""
         del gap
-        worst: Attack | None = None
-        for u in self.points:
-            if _is_over(deadline):
-                return None
-            value = self.recourse.violation(stage, u)
-            if worst is None or value > worst.value:
-                worst = Attack(u, value, value, np.empty(0))
-        return worst
+        found = largest("violation", stage, self.points, (self.executor, self.threads), deadline)
+        if found is None or not (found.complete or found.value > VIOLATION):
+            return None
+        u = self.points[found.position]
+        return Attack(u, found.value, found.value if found.complete else np.inf, np.empty(0))
 
     def most_expensive(self, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
-        """Return the vertex with the largest cost."""
+        """Return the vertex with the largest cost; when time is over, the dearest known, without a bound."""
         del gap
-        worst: Attack | None = None
-        for u in self.points:
-            if _is_over(deadline):
-                return None
-            answer = self.recourse.cheapest(stage, u)
-            if worst is None or answer.cost > worst.value:
-                worst = Attack(u, answer.cost, answer.cost, answer.point)
-        return worst
+        found = largest("cost", stage, self.points, (self.executor, self.threads), deadline)
+        if found is None:
+            return None
+        u = self.points[found.position]
+        # solved afresh, so that the recourse does not depend on who solved what before
+        answer = cheapest_afresh(stage, u, self.threads)
+        return Attack(u, answer.cost, answer.cost if found.complete else np.inf, answer.point)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +154,8 @@ class GameOracle:
         value = self.recourse.violation(stage, u)
         _compare("violation", value, claimed, bound)
         if value <= VIOLATION < bound - 10 * VIOLATION:
+            if deadline is not None and time.perf_counter() > deadline - _MOMENT:
+                return None
             raise SolverFailure(
                 f"nature's game leaves open whether rows of recourse are violated, by up to {bound:.3g}; rescale them"
             )
@@ -175,7 +184,8 @@ class GameOracle:
         if remaining is not None and remaining <= 0:
             return None
         answer = optimise(image, Limits(gap, remaining, self.threads))
-        if answer.status in ("time_limit", "interrupted", "limit"):
+        stopped = answer.status in ("time_limit", "interrupted", "limit")
+        if stopped and (answer.point is None or not np.isfinite(answer.bound)):
             return None
         if answer.point is None:
             raise SolverFailure(f'nature\'s game ended as {answer.status}; use CCG(oracle="vertices"), or rescale')
@@ -184,9 +194,11 @@ class GameOracle:
 
 
 def oracle_for(
-    name: OracleName, within: UncertaintySet, two_stage: TwoStage, recourse: RecourseSolver, threads: int | None
+    name: OracleName, within: UncertaintySet, two_stage: TwoStage, recourse: RecourseSolver, limits: Limits
 ) -> Oracle:
     """Return the adversary of that name; ``"auto"`` takes vertices where they are few enough.
+
+    ``limits`` holds the threads of HiGHS and the executor that vertices are shared out to.
 
     Raises
     ------
@@ -194,15 +206,15 @@ def oracle_for(
         For ``"vertices"`` where there are more than :data:`MOST_VERTICES`.
     """
     if name == "game":
-        return GameOracle(within.polyhedral(), recourse, threads)
+        return GameOracle(within.polyhedral(), recourse, limits.threads)
     if name == "auto" and not two_stage.rows.depends_on_nature:
         return SupportOracle(within, recourse)
     try:
-        return VerticesOracle(within.vertices(MOST_VERTICES), recourse)
+        return VerticesOracle(within.vertices(MOST_VERTICES), recourse, limits.executor, limits.threads)
     except (TooManyVertices, ArithmeticError) as reason:
         if name == "vertices":
             raise NotApplicable('CCG(oracle="vertices")', f'{reason}; here: CCG(oracle="game")') from reason
-        return GameOracle(within.polyhedral(), recourse, threads)
+        return GameOracle(within.polyhedral(), recourse, limits.threads)
 
 
 def _compare(what: str, value: float, claimed: float, bound: float) -> None:
@@ -212,7 +224,3 @@ def _compare(what: str, value: float, claimed: float, bound: float) -> None:
             f"nature's game claims a {what} of {claimed:.9g} (at most {bound:.9g}), the recourse solved again in that "
             f'scenario gives {value:.9g}; rescale the rows of recourse, or use CCG(oracle="vertices")'
         )
-
-
-def _is_over(deadline: float | None) -> bool:
-    return deadline is not None and time.perf_counter() > deadline

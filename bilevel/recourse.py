@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,18 +77,43 @@ class RecourseSolver:
         shift = np.asarray(stage.nature @ u)
         outcome = self._solved(stage.lower - shift, stage.upper - shift)
         if outcome.status == "infeasible":
-            # the two programs share their tolerance only roughly: give the rows what the elastic one may have left
-            room = 2 * VIOLATION * stage.scale
+            room = _room(stage)
             outcome = self._solved(stage.lower - shift - room, stage.upper - shift + room)
-        if outcome.status != "optimal" or outcome.point is None or outcome.objective is None:
-            raise SolverFailure(
-                f"the recourse ended as {outcome.status} in a scenario where it exists; rescale its rows"
-            )
-        return Response(outcome.objective + float(stage.nature_cost @ u), outcome.point)
+        return _response(stage, u, outcome)
 
     def _solved(self, lower: Floats, upper: Floats) -> Outcome:
         self._cheapest.change_row_bounds(self._every, lower, upper)
         return self._cheapest.solve()
+
+
+def cheapest_afresh(stage: SecondStage, u: Floats, threads: int | None = None) -> Response:
+    """Return the cheapest recourse at ``u`` from a program of its own, whatever was solved before.
+
+    Raises
+    ------
+    SolverFailure
+        When there is none.
+    """
+    options = HighsOptions(threads=threads)
+    outcome = PersistentHighs(recourse_program(stage, u), options).solve()
+    if outcome.status == "infeasible":
+        room = _room(stage)
+        wider = replace(stage, lower=stage.lower - room, upper=stage.upper + room)
+        outcome = PersistentHighs(recourse_program(wider, u), options).solve()
+    if outcome.objective is not None:
+        outcome = replace(outcome, objective=outcome.objective - float(stage.nature_cost @ u))
+    return _response(stage, u, outcome)
+
+
+def _room(stage: SecondStage) -> Floats:
+    # the two programs share their tolerance only roughly: give the rows what the elastic one may have left
+    return 2 * VIOLATION * stage.scale
+
+
+def _response(stage: SecondStage, u: Floats, outcome: Outcome) -> Response:
+    if outcome.status != "optimal" or outcome.point is None or outcome.objective is None:
+        raise SolverFailure(f"the recourse ended as {outcome.status} in a scenario where it exists; rescale its rows")
+    return Response(outcome.objective + float(stage.nature_cost @ u), outcome.point)
 
 
 def _refuse_unbounded(stage: SecondStage, options: HighsOptions) -> None:

@@ -54,6 +54,7 @@ def solve_robust_game(
         threads=limits.threads,
         progress=progress,
         resume=resume,
+        executor=limits.executor,
     )
     gap = limits.gap if chosen.gap is None else chosen.gap
     certificate, point, notes = None, None, answer.notes

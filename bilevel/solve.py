@@ -69,7 +69,9 @@ def solve(  # noqa: PLR0913 - the public contract
     threads
         Of HiGHS; one value for the whole process.
     executor
-        For independent sub-problems; games with one program have none.
+        For independent sub-problems: any ``concurrent.futures.Executor``, threads, processes or Dask's. Robust games
+        share out the scenarios nature chooses from; the answer is the same for any number of workers. Games with one
+        program have none.
     progress
         Called with each ``MipProgress`` (incumbent, bound, gap) and, in robust games, each ``Iteration``.
     resume
@@ -89,12 +91,11 @@ def solve(  # noqa: PLR0913 - the public contract
     InfeasibleFollower, UnboundedFollower
         When a follower can never respond.
     """
-    del executor
     began = time.perf_counter()
     if solver not in SOLVERS:
         raise InvalidGame(f'solver={solver!r}: give "auto", "highs" or "scip"')
     game = read(model)
-    limits = Limits(gap, time_limit, threads, progress)
+    limits = Limits(gap, time_limit, threads, progress, executor)
     if pessimistic:
         if is_robust(game) or isinstance(method, CCG | ValueFunction):
             raise NotApplicable("pessimistic=True", "games with nature or integer followers are solved optimistically")

@@ -200,3 +200,13 @@ def test_the_table_of_rounds_prints_as_text():
     assert "leaves no recourse" in table
     assert "worst case" in table
     assert "30536" in table
+
+
+def test_rounds_are_plotted_with_bounds_and_answers():
+    figure = solve_robust(read(transportation()), CCG(start=np.zeros(3))).iterations.plot()
+    bounds, answers = figure.axes
+    lower, upper = (line.get_ydata() for line in bounds.get_lines()[:2])
+    assert lower[0] == pytest.approx(30536)
+    assert np.isnan(upper[0])
+    assert upper[-1] == pytest.approx(OPTIMUM)
+    assert len(answers.get_lines()) == 3
