@@ -75,6 +75,13 @@ class CCG:
         What a unit costs by which a row of recourse is missed, for all of them or by constraint: recourse then exists
         in every scenario, and the penalty bounds its multipliers. The notes of the solution say what is missed in the
         worst case; a penalty above every multiplier leaves the answer as it is. None keeps all rows hard.
+    master_gap
+        Relative gap at which masters may stop at first (0.05, say). It falls with the distance of the bounds, and to a
+        tenth where a stored scenario comes back, when the same master is asked again (Tsang, Shehadeh & Curtis,
+        Operations Research Letters, 2023). None solves every master to the end.
+    master_seconds, oracle_seconds
+        Time for a master and for an answer of nature, doubled where it does not suffice. Bounds stay proven: from below
+        by the master's bound, from above by that of nature's answer.
     """
 
     oracle: OracleName = "auto"
@@ -84,6 +91,9 @@ class CCG:
     save: str | Path | None = None
     costs: Costs = "auto"
     penalty: Penalty | None = None
+    master_gap: float | None = None
+    master_seconds: float | None = None
+    oracle_seconds: float | None = None
 
 
 def solve_robust(  # noqa: PLR0913 - everything that a run can be asked
@@ -196,8 +206,9 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
         chosen = replace(chosen, start="nominal" if priced is None else "none")
         two_stage = two_stage if priced is None else priced
     setting = Setting(two_stage, oracle, recourse, limits, began, progress, start, complete=complete)
+    setting = replace(setting, master_seconds=chosen.master_seconds, oracle_seconds=chosen.oracle_seconds)
     scenarios = _first_scenarios(chosen, two_stage, within)
-    state = State(scenarios, first=len(scenarios))
+    state = State(scenarios, first=len(scenarios), looseness=chosen.master_gap or 0.0)
     saved = resume if chosen.save is None else chosen.save
     if resume is not None:
         run = RunFile.of(resume, program, within, chosen).read()

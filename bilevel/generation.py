@@ -53,7 +53,8 @@ class Plan:
 class State:
     """Where a run stands: stored scenarios, bounds of the minimised optimum, the best plan, the rounds so far.
 
-    ``first`` scenarios were stored before the first round.
+    ``first`` scenarios were stored before the first round. ``looseness`` is the relative gap at which a master may
+    stop, ``patience`` multiplies the seconds of masters and of nature.
     """
 
     scenarios: tuple[Floats, ...]
@@ -63,6 +64,8 @@ class State:
     image: Image | None = None
     rounds: tuple[Iteration, ...] = ()
     first: int = 0
+    looseness: float = 0.0
+    patience: float = 1.0
 
     def has_met(self, gap: float) -> bool:
         """Tell whether the bounds are within the relative ``gap``."""
@@ -87,22 +90,29 @@ class Setting:
     save: Callable[[State], None] | None = None
     earlier: float = 0.0
     complete: bool = False
+    master_seconds: float | None = None
+    oracle_seconds: float | None = None
 
     def seconds(self) -> float:
         """Return the seconds since the run began, those before it was interrupted included."""
         return self.earlier + time.perf_counter() - self.began
 
-    def remaining(self) -> float | None:
-        """Return the seconds left for the next master, a moment at least."""
-        if self.limits.time_limit is None:
-            return None
-        return max(self.began + self.limits.time_limit - time.perf_counter(), 0.1)
+    def is_over(self) -> bool:
+        """Tell whether the time limit of the run has passed."""
+        limit = self.limits.time_limit
+        return limit is not None and time.perf_counter() - self.began >= limit
 
-    def deadline(self) -> float | None:
+    def remaining(self, patience: float) -> float | None:
+        """Return the seconds for the next master, a moment at least."""
+        now, limit, own = time.perf_counter(), self.limits.time_limit, self.master_seconds
+        left = [] if limit is None else [max(self.began + limit - now, 0.1)]
+        return min([*left, *([] if own is None else [own * patience])], default=None)
+
+    def deadline(self, patience: float) -> float | None:
         """Return until when nature may answer."""
-        if self.limits.time_limit is None:
-            return None
-        return max(self.began + self.limits.time_limit, time.perf_counter() + _GRACE * self.limits.time_limit)
+        now, limit, own = time.perf_counter(), self.limits.time_limit, self.oracle_seconds
+        left = [] if limit is None else [max(self.began + limit, now + _GRACE * limit)]
+        return min([*left, *([] if own is None else [now + own * patience])], default=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,22 +178,49 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
         except InfeasibleGame:
             return _answer(setting, state, "infeasible")
         state = replace(state, image=image, lower=max(state.lower, answer.bound))
+        stopped = setting.is_over() or (answer.status != "optimal" and setting.master_seconds is None)
         if answer.point is None:
-            return _answer(setting, state, _without_plan(answer.status))
-        attacked = _attacked(setting, image.source_point(answer.point))
+            if answer.status in ("infeasible", "unbounded") or stopped:
+                return _answer(setting, state, _without_plan(answer.status))
+            state = _sterner(state)
+            continue
+        attacked = _attacked(setting, state, image.source_point(answer.point))
         if attacked is None:
-            return _answer(setting, state, "time_limit")
+            if setting.is_over() or setting.oracle_seconds is None:
+                return _answer(setting, state, "time_limit")
+            state = _sterner(state)
+            continue
         attack, kind = attacked
         if kind == "optimality":
             state = _with_plan(setting.two_stage, state, image, answer.point, attack)
         state = _recorded(setting, state, attack, kind)
-        if not state.has_met(setting.limits.gap) and answer.status == "optimal":
-            state = _with_scenario(state, attack, kind)
+        met = state.has_met(setting.limits.gap)
+        if met or stopped or (setting.is_over() and not np.isfinite(attack.bound)):
             _save(setting, state)
-            continue
+            return _answer(setting, state, _settled(image) if met else "time_limit")
+        state = _continued(setting, state, attack, kind, answer.status)
         _save(setting, state)
-        return _answer(setting, state, _settled(image) if state.has_met(setting.limits.gap) else "time_limit")
     return _answer(setting, state, "feasible")
+
+
+def _continued(setting: Setting, state: State, attack: Attack, kind: Kind, status: str) -> State:
+    """Store the scenario, or ask the same master again more sternly where it is stored and something was inexact."""
+    inexact = status != "optimal" or not np.isfinite(attack.bound)
+    inexact |= _master_gap(setting, state) > _MASTER_SHARE * setting.limits.gap
+    if inexact and _stored(state, attack.scenario) is not None:
+        return _sterner(state)
+    return _with_scenario(state, attack, kind)
+
+
+def _sterner(state: State) -> State:
+    """Return the state whose next master has a tenth of the gap and twice the time."""
+    return replace(state, looseness=0.1 * state.looseness, patience=2 * state.patience)
+
+
+def _master_gap(setting: Setting, state: State) -> float:
+    """Return the relative gap of the next master: half the distance of the bounds, within looseness and tolerance."""
+    distance = (state.upper - state.lower) / max(1.0, abs(state.upper)) if np.isfinite(state.upper) else np.inf
+    return max(_MASTER_SHARE * setting.limits.gap, min(0.5 * distance, state.looseness))
 
 
 def _probed(setting: Setting, state: State) -> State:
@@ -194,7 +231,7 @@ def _probed(setting: Setting, state: State) -> State:
     image = _compiled(setting, state)
     begin = quick_start(image, setting.limits)
     state = replace(state, image=image)
-    attacked = None if begin is None else _attacked(setting, image.source_point(begin))
+    attacked = None if begin is None else _attacked(setting, state, image.source_point(begin))
     if begin is None or attacked is None:
         return state
     attack, kind = attacked
@@ -219,7 +256,7 @@ def _settled(image: Image) -> RobustStatus:
 def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
     image = _compiled(setting, state)
     begin = setting.start(image) if not state.rounds and setting.start else _begin(setting, state, image)
-    limits = replace(setting.limits, gap=_MASTER_SHARE * setting.limits.gap, time_limit=setting.remaining())
+    limits = replace(setting.limits, gap=_master_gap(setting, state), time_limit=setting.remaining(state.patience))
     return image, optimise(image, limits, begin)
 
 
@@ -244,10 +281,10 @@ def _begin(setting: Setting, state: State, image: Image) -> Floats | None:
     return point if len(point) == len(image.mpec.columns) else None
 
 
-def _attacked(setting: Setting, point: Floats) -> tuple[Attack, Kind] | None:
+def _attacked(setting: Setting, state: State, point: Floats) -> tuple[Attack, Kind] | None:
     """Let nature answer a plan: by a violation where there is one, else by the worst case; None when time is over."""
     two_stage, limits = setting.two_stage, setting.limits
-    stage, deadline = second_stage(two_stage, point), setting.deadline()
+    stage, deadline = second_stage(two_stage, point), setting.deadline(state.patience)
     # the oracle's gap is relative to the second stage, the gap of the run to both stages
     late, whole = abs(point[two_stage.eta]), abs(two_stage.first_cost(point) + point[two_stage.eta])
     gap = _ORACLE_SHARE * limits.gap * min(1.0, max(1.0, whole) / max(1.0, late))
@@ -265,7 +302,7 @@ def _with_plan(two_stage: TwoStage, state: State, image: Image, mpec_point: Floa
     """Return the state with the plan, if its worst case is the best so far."""
     point = image.source_point(mpec_point)
     cost = two_stage.first_cost(point)
-    if state.best is not None and cost + attack.bound >= state.upper:
+    if cost + attack.bound >= state.upper:
         return state
     plan = Plan(image.source, point, mpec_point, len(state.scenarios), cost, attack)
     return replace(state, upper=cost + attack.bound, best=plan)
@@ -282,16 +319,23 @@ def _recorded(setting: Setting, state: State, attack: Attack, kind: Kind) -> Sta
 
 
 def _with_scenario(state: State, attack: Attack, kind: Kind) -> State:
-    u = attack.scenario
+    k = _stored(state, attack.scenario)
+    if k is not None:
+        what = f"it is violated by {attack.value:.3g}" if kind == "feasibility" else f"it costs {attack.value:.9g}"
+        raise SolverFailure(
+            f"scenario {k + 1} came back although it is stored ({what}) while the bounds are "
+            f"{state.lower:.9g} and {state.upper:.9g}: the solver's tolerances decide; rescale the rows and costs "
+            "of recourse, or ask for a larger gap"
+        )
+    return replace(state, scenarios=(*state.scenarios, attack.scenario))
+
+
+def _stored(state: State, u: Floats) -> int | None:
+    """Return which stored scenario is the same as ``u``; None where none is."""
     for k, stored in enumerate(state.scenarios):
         if np.max(np.abs(u - stored), initial=0.0) <= _SAME * (1 + np.max(np.abs(stored), initial=0.0)):
-            what = f"it is violated by {attack.value:.3g}" if kind == "feasibility" else f"it costs {attack.value:.9g}"
-            raise SolverFailure(
-                f"scenario {k + 1} came back although it is stored ({what}) while the bounds are "
-                f"{state.lower:.9g} and {state.upper:.9g}: the solver's tolerances decide; rescale the rows and costs "
-                "of recourse, or ask for a larger gap"
-            )
-    return replace(state, scenarios=(*state.scenarios, u))
+            return k
+    return None
 
 
 def _without_plan(status: str) -> RobustStatus:
@@ -316,8 +360,23 @@ def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswe
         iterations=IterationTable(state.rounds),
         image=state.image,
         assumes=() if state.image is None else state.image.assumes,
-        notes=(f"nature answers by {setting.oracle.name}", *(() if state.image is None else state.image.notes)),
+        notes=(
+            *_open_worst_case(setting, plan),
+            f"nature answers by {setting.oracle.name}",
+            *(() if state.image is None else state.image.notes),
+        ),
         seconds=setting.seconds(),
         way=f"column-and-constraint generation, {len(state.scenarios)} scenarios stored",
         source=setting.two_stage.source,
     )
+
+
+def _open_worst_case(setting: Setting, plan: Plan | None) -> tuple[str, ...]:
+    """Say how much the plan may cost where nature's answer to it is not proven to be the worst."""
+    if plan is None:
+        return ()
+    known, most = plan.first_cost + plan.attack.value, plan.first_cost + plan.attack.bound
+    if most - known <= setting.limits.gap * max(1.0, abs(known)):
+        return ()
+    sense = setting.two_stage.sense
+    return (f"the plan's worst case is proven up to {sense * most:.9g} only, beyond the {sense * known:.9g} found",)

@@ -109,6 +109,6 @@ def at_worst_case(program: BilevelProgram, point: Floats) -> BilevelProgram:
 def _status(answer: RobustAnswer, certificate: Certificate | None) -> SolutionStatus:
     if certificate is None:
         return answer.status if answer.status in {"infeasible", "unbounded"} else "time_limit"
-    if certificate.is_proven:
+    if certificate.is_proven and answer.status == "optimal":
         return "optimal"
     return "time_limit" if answer.status == "time_limit" else "feasible"
