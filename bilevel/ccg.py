@@ -179,7 +179,7 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     See :func:`solve_robust`.
     """
     began, chosen = time.perf_counter(), method or CCG()
-    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress, executor)
+    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress, executor=executor)
     if is_static(program, within) and chosen.oracle == "auto":
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
             _refuse_rounds(resume)

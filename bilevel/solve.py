@@ -95,7 +95,7 @@ def solve(  # noqa: PLR0913 - the public contract
     if solver not in SOLVERS:
         raise InvalidGame(f'solver={solver!r}: give "auto", "highs" or "scip"')
     game = read(model)
-    limits = Limits(gap, time_limit, threads, progress, executor)
+    limits = Limits(gap, time_limit, threads, progress, executor=executor)
     if pessimistic:
         if is_robust(game) or isinstance(method, CCG | ValueFunction):
             raise NotApplicable("pessimistic=True", "games with nature or integer followers are solved optimistically")
