@@ -10,6 +10,7 @@ import numpy as np
 from bilevel.answer import Answer, Limits
 from bilevel.certify import Certificate, certify
 from bilevel.compile import compile_read
+from bilevel.conic_bounds import restricted_bound
 from bilevel.conic_candidates import Candidate, polyhedral_candidate, response_candidate
 from bilevel.conic_optimum import conic_optimum
 from bilevel.errors import NotApplicable
@@ -27,12 +28,22 @@ from reformulations.cone_tangents import Tangents, first_tangents, polyhedral_ga
 from reformulations.cones import Cones
 from reformulations.joint_relaxation import joint_relaxation, without_objective
 from reformulations.programs import LEADER, BilevelProgram
+from reformulations.restricted_responses import first_rays, rays_at
 
 ROUNDS = 20
 """Most polyhedral games; the residual and the gap are reported as they stand after them."""
 
+BOUNDS = 8
+"""Most rounds of the bound."""
+
+STALLED = 0.9
+"""A round of the bound that leaves more of the gap than this is the last."""
+
 PARTS = (0.1, 0.01)
 """Where between a response and a polyhedral game's point further tangents are taken."""
+
+IDLE = 5
+"""Rounds without a better point after which no more are made."""
 
 CLOSED = 1e-7
 """Relative residual of the cones at which a polyhedral game's point is taken."""
@@ -58,10 +69,16 @@ def solve_conic_game(game: Game, method: Method | str, limits: Limits, solver: s
     Each round solves the game with tangents in place of the cones, a game with linear rows, and adds tangents at its
     point and at the followers' conic responses to its leader's decision, until a point satisfies the cones.
     Such a point is one of the declared game, since its followers are optimal over more than their feasible
-    sets. A game with tangents is no relaxation, though: its followers respond to other sets. Its bound is one
-    of the declared game where every follower's cone is ``u_0 >= |u_1|``, which tangents say exactly; otherwise the
-    bound is that of all players' rows without the followers' optimality, and unless it closes the gap
-    the status is ``"feasible"``.
+    sets. A game with tangents is no relaxation, though: its followers respond to other sets. A bound is claimed
+
+    * from all players' rows without the followers' optimality,
+    * from a game with tangents where every follower's cone is ``u_0 >= |u_1|``, which tangents say exactly,
+    * from followers that do no worse than restricted copies (:mod:`bilevel.conic_bounds`), where these have points for
+      every decision of the leader and the followers' objectives stay linear,
+
+    and unless it closes the gap the status is ``"feasible"``. Where a follower's optimum is curved, a response that
+    is optimal within ``e`` lies up to about ``sqrt(e)`` from it: with a solver's tolerance of 1e-7, gaps down to
+    1e-3 can be expected to close, not always smaller ones.
 
     Raises
     ------
@@ -129,13 +146,51 @@ def _search(game: Game, how: Polyhedral, limits: Limits, began: float) -> _Searc
     if search.ended:
         return search
     search = search.refined(None, _responded(program, cones, values, limits, began))
-    while not search.is_closed(limits.gap) and search.rounds < ROUNDS:
+    idle = 0
+    while not search.is_closed(limits.gap) and search.rounds < ROUNDS and idle < IDLE:
         if limits.time_limit is not None and time.perf_counter() - began >= limits.time_limit:
             return replace(search, ended="time_limit")
+        before = search.best
         search, done = _round(game, search, how, limits, began)
         if done:
             break
-    return search
+        idle = idle + 1 if _is_as_good(before, search.best, limits.gap) else 0
+    return _bounded(program, search, limits, began)
+
+
+def _is_as_good(before: Candidate | None, after: Candidate | None, gap: float) -> bool:
+    """Tell whether a round found nothing that is better by more than the gap."""
+    if before is None or after is None:
+        return False
+    return before.value - after.value <= gap * max(1.0, abs(after.value))
+
+
+def _bounded(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> _Search:
+    """Raise the bound by restricted responses, with rays and tangents at each bound's point, until it is closed."""
+    rays, tangents, cones, note = first_rays(search.cones), search.tangents, search.cones, ""
+    if search.best is not None:
+        rays = rays + rays_at(cones, cones.terms(search.best.point))
+    for _ in range(BOUNDS):
+        late = limits.time_limit is not None and time.perf_counter() - began >= limits.time_limit
+        best, before = search.best, search.bound
+        if late or best is None or search.is_closed(limits.gap):
+            break
+        found = restricted_bound(program, cones, tangents, rays, replace(limits, time_limit=_left(limits, began)))
+        rays, note = found.rays, found.reason
+        search = replace(search, bound=max(before, found.bound))
+        stalled = best.value - search.bound > STALLED * (best.value - before)
+        if found.point is None or stalled:
+            break
+        response = _responded(program, cones, found.point, limits, began)
+        terms = [cones.terms(found.point)]
+        if response is not None:
+            terms += [part * terms[0] + (1 - part) * cones.terms(response.point) for part in (0.0, *PARTS)]
+            better = response.fits and response.value < best.value
+            search = replace(search, best=response if better else best)
+        for u in terms:
+            rays = rays + rays_at(cones, u)
+            tangents = tangents + tangents_at(cones, u, np.arange(len(cones)))
+    return replace(search, notes=(*search.notes, note)) if note else search
 
 
 def _relaxed(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> tuple[_Search, Floats]:

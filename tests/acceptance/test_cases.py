@@ -109,7 +109,7 @@ CORRECTED = {
 LONG = {"derivedLP_2AP05-1", "derivedLP_bmilplib_110_4"}
 """Cases that take more than 20 seconds."""
 
-NOT_PROVEN = {"derivedLP_2AP05-1", "jump_conic04"}
+NOT_PROVEN = {"derivedLP_2AP05-1"}
 """Cases solved to the recorded value whose bound is not closed in time."""
 
 

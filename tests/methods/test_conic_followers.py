@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import sqrt
+import sys
+from math import hypot, sqrt
+from random import Random
 from typing import Any
 
 import pyomo.environ as pyo
@@ -38,8 +40,10 @@ def alone(follower: Any, row: Any, goal: Any, sense: Any = pyo.minimize) -> Any:
 
 
 def test_leader_moves_the_radius_of_a_disc():
-    solution = bl.solve(disc())
+    solution = bl.solve(disc(), gap=1e-3)
+    assert solution.status == "optimal"
     assert solution.certificate.holds
+    assert solution.bound >= 4 * (sqrt(0.5) - 0.5) - 1e-6
     assert solution.objective == pytest.approx(4 * (sqrt(0.5) - 0.5), abs=1e-5)
     assert solution.value(solution.game.variables[0]) == pytest.approx(4.0, abs=1e-6)
 
@@ -146,3 +150,31 @@ def test_a_game_without_a_point_is_infeasible():
     m = disc(most_radius=2.0)
     m.far = pyo.Constraint(expr=m.f.y[1] >= 3)
     assert bl.solve(m).status == "infeasible"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_discs_equal_their_closed_form(seed: int):
+    """The answer is ``y = -r a/|a|``; the leader's ``k r + c'y`` is linear in ``r`` in [0, 2]: best at an end."""
+    draw = Random(seed)
+    a, c, k = [draw.uniform(-1, 1) for _ in "12"], [draw.uniform(-1, 1) for _ in "12"], draw.uniform(-1, 1)
+    m = pyo.ConcreteModel()
+    m.r = pyo.Var(bounds=(0, 2))
+    m.f = bl.Follower()
+    m.f.y = pyo.Var([0, 1])
+    m.f.disc = pyo.Constraint(expr=m.f.y[0] ** 2 + m.f.y[1] ** 2 <= m.r**2)
+    m.f.cost = pyo.Objective(expr=a[0] * m.f.y[0] + a[1] * m.f.y[1])
+    m.loss = pyo.Objective(expr=k * m.r + c[0] * m.f.y[0] + c[1] * m.f.y[1])
+    solution = bl.solve(m, gap=1e-3)
+    slope = k - (a[0] * c[0] + a[1] * c[1]) / hypot(*a)
+    assert solution.certificate.holds
+    assert solution.objective == pytest.approx(min(0.0, 2 * slope), abs=1e-3)
+    assert solution.bound <= min(0.0, 2 * slope) + 1e-6
+
+
+def test_without_clarabel_tangents_certify(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "clarabel", None)
+    solution = bl.solve(alone(bl.Follower(), lambda y: y[1] ** 2 + y[2] ** 2 <= 8, lambda y: y[1] + y[2]))
+    (line,) = solution.certificate.followers
+    assert solution.status == "optimal"
+    assert line.cones.solver == "tangents"
+    assert solution.multiplier(solution.game.constraints[0]) == pytest.approx(-0.25, abs=1e-4)
