@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +19,9 @@ AGREE = 1e-6
 
 SHIFT_S = 0.1
 """Added to processor times before their geometric mean, so that fast instances do not decide alone."""
+
+
+PEERS = Path(__file__).with_name("peers.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,8 @@ class Instance:
 class Run:
     """What a method said of an instance: ``claim`` is the objective it calls optimal, None where it does not.
 
-    ``objective`` is that of a certified point, claimed or not. ``proven`` tells that nothing was assumed (no bound of
-    a multiplier was given). ``refused`` says why a method does not apply.
+    ``certified`` tells that the certificate of the point holds (peers have none), ``proven`` that nothing was assumed
+    (no bound of a multiplier was given). ``refused`` says why a method does not apply.
     """
 
     instance: Instance
@@ -47,7 +53,7 @@ class Run:
     claim: float | None = None
     proven: bool = False
     refused: str = ""
-    chosen: str = ""
+    certified: bool = True
 
 
 def own_run(instance: Instance, name: str, method: bl.methods.Method | str, limit: float) -> Run:
@@ -63,13 +69,49 @@ def own_run(instance: Instance, name: str, method: bl.methods.Method | str, limi
     closed = solution.status in ("optimal", "feasible") and solution.gap is not None and solution.gap <= AGREE
     holds = solution.certificate is not None and solution.certificate.holds
     claim = solution.objective if proven or closed else None
-    return Run(instance, name, seconds, solution.objective if holds else None, claim, proven, chosen=solution.method)
+    return Run(instance, name, seconds, solution.objective, claim, proven, certified=holds)
+
+
+def peer_run(instance: Instance, name: str, python: str, limit: float) -> Run:
+    """Solve by a peer in its own environment, which is told the arrays and answers an objective."""
+    game = instance.game
+    told = {
+        "peer": name,
+        "family": instance.family,
+        "limit": limit,
+        "game": {key: np.asarray(getattr(game, key)).tolist() for key in game.__slots__},
+    }
+    try:
+        done = subprocess.run(
+            [python, str(PEERS)],
+            input=json.dumps(told),
+            capture_output=True,
+            text=True,
+            timeout=3 * limit + 60,
+            check=True,
+        )
+    except subprocess.TimeoutExpired:
+        return Run(instance, name, limit)
+    except subprocess.CalledProcessError as failed:
+        last = failed.stderr.strip().splitlines()[-1:] or [f"ended with {failed.returncode}"]
+        return Run(instance, name, limit, refused=last[0])
+    answer = json.loads(done.stdout.strip().splitlines()[-1])
+    objective, closed = answer["objective"], answer["closed"]
+    return Run(
+        instance,
+        name,
+        answer["seconds"],
+        objective,
+        objective if closed else None,
+        refused=answer["refused"],
+        certified=False,
+    )
 
 
 def best_known(runs: list[Run]) -> dict[Instance, float]:
     """Return the best objective of each instance, the proven one where there is one; all are maximised."""
     known: dict[Instance, float] = {}
-    ours = [run for run in runs if run.objective is not None and not run.refused]
+    ours = [run for run in runs if run.objective is not None and run.certified]
     for run in sorted(ours, key=lambda run: (run.proven, run.objective)):
         known[run.instance] = float(run.objective or 0.0)
     return known

@@ -1,6 +1,7 @@
 """Which method proves what, and how fast: ``python -m tests.benchmarks.solve [--family coupled prices] ...``.
 
-Both families of :mod:`tests.problems.generated`, by every method that applies. Times are processor seconds on one
+Both families of :mod:`tests.problems.generated`, by every method that applies and, with ``--peers PYTHON``, by
+peers that are installed there. Times are processor seconds on one
 thread; a run that does not close its gap counts with the whole limit. Answers called optimal that differ are printed
 as errors, and the exit code is then 1.
 """
@@ -24,6 +25,7 @@ from tests.benchmarks.runs import (
     distance,
     is_right,
     own_run,
+    peer_run,
     shifted_mean,
 )
 from tests.problems.generated import COUPLED_SIZES, PRICE_SIZES
@@ -35,6 +37,7 @@ METHODS: dict[str, bl.methods.Method | str] = {
     "branching": bl.Branching(),
     "strong duality": bl.StrongDuality(),
 }
+PEERS = ("PAO FA", "discopt")
 SIZES = {"coupled": tuple(str(size) for size in COUPLED_SIZES), "prices": tuple(PRICE_SIZES)}
 FIRST_S = 1.0
 """The first incumbent is what a solve with this limit returns."""
@@ -62,6 +65,9 @@ def measure(asked: argparse.Namespace, console: Console) -> tuple[list[Run], lis
             run = own_run(instance, name, METHODS[name], asked.limit)
             runs.append(run)
             _say(console, run, refusals)
+        for name in PEERS if asked.peers else ():
+            runs.append(peer_run(instance, name, asked.peers, asked.limit))
+            _say(console, runs[-1], refusals)
         if "auto" in asked.methods:
             first.append(own_run(instance, "auto", "auto", FIRST_S))
     return runs, first
@@ -125,7 +131,7 @@ def verdicts(runs: list[Run], first: list[Run], limit: float) -> Table:
             ]
             near += seconds <= NEAR * min(single, default=limit) + SLACK_S
         gaps = [
-            distance(run.objective, known[run.instance])
+            distance(run.objective if run.certified else None, known[run.instance])
             for run in first
             if (run.instance.family, run.instance.size) == (family, size) and run.instance in known
         ]
@@ -152,6 +158,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=6, help="how many games of each size")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--limit", type=float, default=60.0, help="seconds of each run")
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter of an environment with PAO and discopt")
     asked = parser.parse_args()
     console = Console()
     runs, first = measure(asked, console)
