@@ -45,6 +45,8 @@ Costs = Literal["auto", "dualised", "generated"]
 
 _INSIDE = 1e-6
 
+_UNSAVED = "runs with followers that wait and see, or with integer recourse, are not saved; leave it out"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CCG:
@@ -185,9 +187,12 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
             _refuse_rounds(resume)
             return solve_static(program, within, limits, progress)
         program = with_early_recourse(program)
-    elif waits_and_sees(program, within):
+    elif waits_and_sees(program):
         if resume is not None or chosen.save is not None:
-            raise NotApplicable("CCG(save=...)", "runs with followers that wait and see are not saved; leave it out")
+            raise NotApplicable(
+                "CCG(save=...)",
+                "runs with followers that wait and see, or integer recourse, are not saved; leave it out",
+            )
         return solve_wait_and_see(program, within, limits, chosen.max_iterations, progress)
     elif chosen.costs != "auto":
         raise NotApplicable(

@@ -31,6 +31,15 @@ class LateAnswer:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Worst:
+    """The scenario ``(k,)`` that nature answers with, what happens there, and a proven bound of what any costs."""
+
+    scenario: Floats
+    late: LateAnswer
+    bound: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LateAdversary:
     """Nature, with finitely many scenarios ``points`` ``(s, k)``."""
 
@@ -56,18 +65,22 @@ class LateAdversary:
             raise SolverFailure(f"the recourse ended as {outcome.status} at a fixed first stage; bound its variables")
         return LateAnswer(outcome.objective, outcome.point, row_duals, column_duals)
 
-    def worst(self, point: Floats) -> tuple[int, LateAnswer]:
-        """Return the number of the worst scenario and what happens there; the first without an answer is worst."""
-        worst, found = -1, None
-        for k, u in enumerate(self.points):
+    def worst(self, point: Floats, gap: float) -> Worst:
+        """Return the worst scenario and what happens there; the first without an answer is worst."""
+        del gap
+        answers = []
+        for u in self.points:
             answer = self.answer(point, u)
             if np.isinf(answer.cost):
-                return k, answer
-            if found is None or answer.cost > found.cost:
-                worst, found = k, answer
-        if found is None:
-            raise SolverFailure("there is no scenario")
-        return worst, found
+                return Worst(u, answer, np.inf)
+            answers.append(answer)
+        k = int(np.argmax([answer.cost for answer in answers]))
+        return Worst(self.points[k], answers[k], answers[k].cost)
+
+    @property
+    def name(self) -> str:
+        """How the answers are found, in words."""
+        return f"{len(self.points)} scenarios, two lexicographic programs each"
 
     def _responded(self, stage: LateStage) -> tuple[MixedIntegerProgram, Floats, Floats] | None:
         outcome = PersistentHighs(stage.respond, HighsOptions(threads=self.threads)).solve()

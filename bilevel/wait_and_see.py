@@ -1,8 +1,9 @@
-"""Robust games whose followers wait and see, or whose recourse is integer, over finitely many scenarios.
+"""Robust games whose followers wait and see over finitely many scenarios, or whose recourse is integer.
 
 Column-and-constraint generation as in :mod:`bilevel.ccg`, with masters that copy the late followers
 (:mod:`reformulations.scenario_masters`) and an adversary that evaluates every scenario by two lexicographic programs
-(:mod:`bilevel.late_adversary`). Both take the best of the followers' optimal responses for the leader.
+(:mod:`bilevel.late_adversary`), or integer recourse over a continuous set (:mod:`bilevel.nested_adversary`). Master and
+adversary take the best of the followers' optimal responses for the leader.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import numpy as np
 
 from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
 from bilevel.generation import RobustAnswer, RobustStatus
-from bilevel.iterations import Iteration, IterationTable
-from bilevel.late_adversary import LateAdversary, LateAnswer
+from bilevel.iterations import Iteration, IterationTable, Kind
+from bilevel.late_adversary import LateAdversary, Worst
 from bilevel.masters import compile_master
+from bilevel.nested_adversary import NestedAdversary
 from bilevel.optimise import Limits, optimise
 from bilevel.pipeline import Image
 from reformulations import refusal
@@ -30,15 +32,18 @@ from reformulations.uncertainty import Scenarios, UncertaintySet
 MOST_SCENARIOS = 10_000
 """Products of finite sets with more points than this are refused."""
 
-_MASTER_SHARE = 0.9
-"""What a master may leave open, as a share of the gap; the adversary is exact."""
+_MASTER_SHARE, _ORACLE_SHARE = 0.6, 0.3
+"""What master and adversary may leave open, as shares of the gap."""
+
+_SAME = 1e-7
+"""Scenarios this close to each other, relative to their size, are the same."""
 
 
-def waits_and_sees(program: BilevelProgram, within: UncertaintySet) -> bool:
-    """Tell whether followers decide after nature, or recourse is integer in finitely many scenarios."""
+def waits_and_sees(program: BilevelProgram) -> bool:
+    """Tell whether followers decide after nature, or recourse is integer."""
     recourse = program.roles[program.column_owner] == Role.RECOURSE
     whole = bool((recourse & program.columns.integer).any())
-    return bool(late_followers(program).any()) or (whole and is_finite(within))
+    return whole or bool(late_followers(program).any())
 
 
 def is_finite(within: UncertaintySet) -> bool:
@@ -57,14 +62,17 @@ class _Best:
 
     master: BilevelProgram
     point: Floats
-    scenario: int
-    late: LateAnswer
-    cost: float
+    worst: Worst
+    first_cost: float
+
+    @property
+    def bound(self) -> float:
+        return self.first_cost + self.worst.bound
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    stored: tuple[int, ...]
+    stored: tuple[Floats, ...]
     lower: float = -np.inf
     best: _Best | None = None
     image: Image | None = None
@@ -72,7 +80,7 @@ class _Run:
 
     @property
     def upper(self) -> float:
-        return np.inf if self.best is None else self.best.cost
+        return np.inf if self.best is None else self.best.bound
 
 
 def solve_wait_and_see(
@@ -96,9 +104,8 @@ def solve_wait_and_see(
         timing = timing_of(program)
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
-    adversary = LateAdversary(program, timing, _points(program, timing, within), limits.threads)
-    nominal = int(np.argmin(np.abs(adversary.points - within.nominal()).sum(axis=1)))
-    run, status = _Run((nominal,)), _OPEN
+    adversary = _adversary(program, timing, within, limits.threads)
+    run, status = _Run((_nearest(adversary, within.nominal()),)), _OPEN
     for _ in range(most):
         run, ended = _round(adversary, run, limits, began, progress)
         if ended is not None:
@@ -107,27 +114,36 @@ def solve_wait_and_see(
     return _answer(adversary, run, status, began)
 
 
-def _points(program: BilevelProgram, timing: Timing, within: UncertaintySet) -> Floats:
-    if not is_finite(within):
-        who = np.flatnonzero(timing.late_followers)
+def _adversary(
+    program: BilevelProgram, timing: Timing, within: UncertaintySet, threads: int | None
+) -> LateAdversary | NestedAdversary:
+    if is_finite(within):
+        return LateAdversary(program, timing, within.vertices(MOST_SCENARIOS), threads)
+    for who in np.flatnonzero(timing.late_followers)[:1]:
         raise NotApplicable(
-            program.players[int(who[0])],
+            program.players[int(who)],
             "followers that wait and see need finitely many scenarios, since the worst case of a continuous set need "
             "not be at a vertex; give bl.uncertainty.Scenarios(...)",
         )
-    return within.vertices(MOST_SCENARIOS)
+    return NestedAdversary(LateAdversary(program, timing, within.nominal()[np.newaxis], threads), within)
+
+
+def _nearest(adversary: LateAdversary | NestedAdversary, u: Floats) -> Floats:
+    if isinstance(adversary, NestedAdversary):
+        return u
+    return np.asarray(adversary.points[int(np.argmin(np.abs(adversary.points - u).sum(axis=1)))])
 
 
 def _round(
-    adversary: LateAdversary,
+    adversary: LateAdversary | NestedAdversary,
     run: _Run,
     limits: Limits,
     began: float,
     progress: Callable[[Iteration], None] | None,
 ) -> tuple[_Run, RobustStatus | None]:
     """Solve one master and let nature answer; the status is None where another round is needed."""
-    points, timing = adversary.points, adversary.timing
-    master = scenario_master(adversary.program, timing, [points[k] for k in run.stored])
+    timing = adversary.timing
+    master = scenario_master(adversary.program, timing, run.stored)
     try:
         image = compile_master(master, None, limits.threads)
     except InfeasibleGame:
@@ -140,10 +156,10 @@ def _round(
     source = np.zeros(len(adversary.program.columns))
     source[timing.early] = solved[: len(timing.early)]
     first = float(adversary.program.objectives.sense[LEADER] * adversary.program.objectives.value(source)[LEADER])
-    worst, late = adversary.worst(source)
-    if first + late.cost < run.upper:
-        run = replace(run, best=_Best(master, solved, worst, late, first + late.cost))
-    round_ = _iteration(adversary, run, worst, late, time.perf_counter() - began)
+    worst = adversary.worst(source, _ORACLE_SHARE * limits.gap)
+    if first + worst.bound < run.upper:
+        run = replace(run, best=_Best(master, solved, worst, first))
+    round_ = _iteration(adversary.program, run, worst, time.perf_counter() - began)
     if progress is not None:
         progress(round_)
     run = replace(run, rounds=(*run.rounds, round_))
@@ -151,12 +167,13 @@ def _round(
         return run, "feasible" if image.assumes else "optimal"
     if answer.status != "optimal":
         return run, "time_limit"
-    if worst in run.stored:
-        raise SolverFailure(
-            f"scenario {worst + 1} came back although it is stored, while the bounds are {run.lower:.9g} and "
-            f"{run.upper:.9g}: the solver's tolerances decide; rescale the late rows, or ask for a larger gap"
-        )
-    return replace(run, stored=(*run.stored, worst)), None
+    for k, u in enumerate(run.stored):
+        if np.max(np.abs(u - worst.scenario)) <= _SAME * (1 + np.max(np.abs(u))):
+            raise SolverFailure(
+                f"scenario {k + 1} came back although it is stored, while the bounds are {run.lower:.9g} and "
+                f"{run.upper:.9g}: the solver's tolerances decide; rescale the late rows, or ask for a larger gap"
+            )
+    return replace(run, stored=(*run.stored, worst.scenario)), None
 
 
 def _left(limits: Limits, began: float) -> float | None:
@@ -165,42 +182,42 @@ def _left(limits: Limits, began: float) -> float | None:
     return max(limits.time_limit - (time.perf_counter() - began), 0.1)
 
 
-def _iteration(adversary: LateAdversary, run: _Run, worst: int, late: LateAnswer, seconds: float) -> Iteration:
+def _iteration(program: BilevelProgram, run: _Run, worst: Worst, seconds: float) -> Iteration:
     lower, upper = run.lower, run.upper
-    if adversary.program.objectives.sense[LEADER] < 0:
+    if program.objectives.sense[LEADER] < 0:
         lower, upper = -upper, -lower
-    kind = "feasibility" if np.isinf(late.cost) else "optimality"
-    return Iteration(lower, upper, adversary.points[worst], seconds, kind)  # type: ignore[arg-type]
+    kind: Kind = "feasibility" if np.isinf(worst.late.cost) else "optimality"
+    return Iteration(lower, upper, worst.scenario, seconds, kind)
 
 
-def _answer(adversary: LateAdversary, run: _Run, status: RobustStatus, began: float) -> RobustAnswer:
+def _answer(adversary: LateAdversary | NestedAdversary, run: _Run, status: RobustStatus, began: float) -> RobustAnswer:
     best, sense = run.best, float(adversary.program.objectives.sense[LEADER])
     solved = status not in ("infeasible", "unbounded")
     notes = () if run.image is None else run.image.notes
     return RobustAnswer(
         status=status,
-        objective=None if best is None else sense * best.cost,
+        objective=None if best is None else sense * (best.first_cost + best.worst.late.cost),
         bound=sense * run.lower if solved and np.isfinite(run.lower) else None,
         point=None if best is None else _game_point(adversary, best),
-        scenario=None if best is None else adversary.points[best.scenario],
-        scenarios=tuple(adversary.points[k] for k in run.stored),
+        scenario=None if best is None else best.worst.scenario,
+        scenarios=run.stored,
         iterations=IterationTable(run.rounds),
         image=run.image,
         assumes=() if run.image is None else run.image.assumes,
-        notes=(f"nature answers by {len(adversary.points)} scenarios, two lexicographic programs each", *notes),
+        notes=(f"nature answers by {adversary.name}", *notes),
         seconds=time.perf_counter() - began,
         way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
         source=adversary.program,
     )
 
 
-def _game_point(adversary: LateAdversary, best: _Best) -> Floats:
+def _game_point(adversary: LateAdversary | NestedAdversary, best: _Best) -> Floats:
     """Return the primal-dual point ``(3 n + m,)`` of the game at the worst case of the best plan."""
-    program, timing, late = adversary.program, adversary.timing, best.late
+    program, timing, late = adversary.program, adversary.timing, best.worst.late
     n, m, width, height = len(program.columns), len(program.rows), len(best.master.columns), len(best.master.rows)
     early, rows = timing.early, np.flatnonzero(~timing.late_rows)
     point = np.zeros(program.point_size)
-    point[early], point[timing.nature] = best.point[: len(early)], adversary.points[best.scenario]
+    point[early], point[timing.nature] = best.point[: len(early)], best.worst.scenario
     point[timing.late] = late.response
     point[n + rows] = best.point[width : width + len(rows)]
     for target, start in ((n + m, width + height), (2 * n + m, 2 * width + height)):
