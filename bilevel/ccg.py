@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bilevel.errors import InvalidGame, NotApplicable, SavedRunError
-from bilevel.generation import RobustAnswer, Setting, Start, State, generate
+from bilevel.generation import generate
 from bilevel.iterations import Iteration
 from bilevel.nature import nature_set
 from bilevel.optimise import Limits
@@ -31,6 +31,8 @@ from bilevel.priced import priced_first_stage
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
 from bilevel.resume import RunFile, resumed
+from bilevel.robust_answer import RobustAnswer
+from bilevel.run_state import Setting, Start, State
 from bilevel.static_answer import MOST_ENTRIES, is_static, solve_static
 from bilevel.wait_and_see import solve_wait_and_see, waits_and_sees
 from reformulations import refusal

@@ -5,158 +5,28 @@ The leader minimises in here; bounds turn to the user's sense where they are rep
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 
 from bilevel.errors import InfeasibleGame, SolverFailure
 from bilevel.iterations import Iteration, IterationTable, Kind
 from bilevel.masters import compile_master
-from bilevel.optimise import Answer, Limits, optimise, quick_start
-from bilevel.oracles import Attack, Oracle
+from bilevel.optimise import Answer, optimise, quick_start
+from bilevel.oracles import Attack
 from bilevel.pipeline import Image
-from bilevel.recourse import VIOLATION, RecourseSolver
-from reformulations.programs import BilevelProgram, Floats
+from bilevel.recourse import VIOLATION
+from bilevel.robust_answer import RobustAnswer, RobustStatus
+from bilevel.run_state import Plan, Setting, State
+from reformulations.programs import Floats
 from reformulations.second_stage import second_stage
 from reformulations.two_stage import TwoStage, master
-
-RobustStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit"]
-
-Start = Callable[[Image], Floats | None]
 
 _SAME = 1e-7
 """Scenarios this close to each other, relative to their size, are the same."""
 
 _MASTER_SHARE, _ORACLE_SHARE = 0.7, 0.2
 """What master and nature may leave open, as shares of the gap: together less than the whole."""
-
-_GRACE = 0.1
-"""Share of the time limit that nature may use beyond it, so that the last master's plan is not thrown away."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """A master's point, ``mpec_point`` in its MPEC with so many stored scenarios, and nature's answer to it."""
-
-    solved: BilevelProgram
-    point: Floats
-    mpec_point: Floats
-    stored: int
-    first_cost: float
-    attack: Attack
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """Where a run stands: stored scenarios, bounds of the minimised optimum, the best plan, the rounds so far.
-
-    ``first`` scenarios were stored before the first round. ``looseness`` is the relative gap at which a master may
-    stop, ``patience`` multiplies the seconds of masters and of nature.
-    """
-
-    scenarios: tuple[Floats, ...]
-    lower: float = -np.inf
-    upper: float = np.inf
-    best: Plan | None = None
-    image: Image | None = None
-    rounds: tuple[Iteration, ...] = ()
-    first: int = 0
-    looseness: float = 0.0
-    patience: float = 1.0
-
-    def has_met(self, gap: float) -> bool:
-        """Tell whether the bounds are within the relative ``gap``."""
-        return bool(np.isfinite(self.upper) and self.upper - self.lower <= gap * max(1.0, abs(self.upper)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Setting:
-    """What does not change during a run; ``began`` is the time of ``time.perf_counter`` at its start.
-
-    ``complete`` says that recourse exists in every scenario, so that nobody need ask for violations;
-    ``earlier`` are the seconds of the run that this one continues; ``save`` is called with the state after each round.
-    """
-
-    two_stage: TwoStage
-    oracle: Oracle
-    recourse: RecourseSolver
-    limits: Limits
-    began: float
-    progress: Callable[[Iteration], None] | None
-    start: Start | None
-    save: Callable[[State], None] | None = None
-    earlier: float = 0.0
-    complete: bool = False
-    master_seconds: float | None = None
-    oracle_seconds: float | None = None
-
-    def seconds(self) -> float:
-        """Return the seconds since the run began, those before it was interrupted included."""
-        return self.earlier + time.perf_counter() - self.began
-
-    def is_over(self) -> bool:
-        """Tell whether the time limit of the run has passed."""
-        limit = self.limits.time_limit
-        return limit is not None and time.perf_counter() - self.began >= limit
-
-    def remaining(self, patience: float) -> float | None:
-        """Return the seconds for the next master, a moment at least."""
-        now, limit, own = time.perf_counter(), self.limits.time_limit, self.master_seconds
-        left = [] if limit is None else [max(self.began + limit - now, 0.1)]
-        return min([*left, *([] if own is None else [own * patience])], default=None)
-
-    def deadline(self, patience: float) -> float | None:
-        """Return until when nature may answer."""
-        now, limit, own = time.perf_counter(), self.limits.time_limit, self.oracle_seconds
-        left = [] if limit is None else [max(self.began + limit, now + _GRACE * limit)]
-        return min([*left, *([] if own is None else [now + own * patience])], default=None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RobustAnswer:
-    """What column-and-constraint generation ended with.
-
-    Attributes
-    ----------
-    status
-        ``"optimal"`` only when the bounds have met and nothing was assumed.
-    objective, bound
-        The plan's worst case and the proven bound of the robust optimum, in the leader's own sense; None where unknown.
-    point
-        Primal-dual point ``(3 n + m,)`` of the whole game: the best plan, its worst-case scenario, the recourse there,
-        the followers' multipliers. None without a plan.
-    scenario
-        The worst case ``(k,)`` of that plan, in the order of nature's columns.
-    scenarios
-        Every stored scenario.
-    iterations
-        The rounds; prints as a table.
-    image
-        The last compiled master; None where none was compiled.
-    assumes, notes
-        What was not derived, and what is worth knowing about the way.
-    way
-        How the game was solved, in words.
-    source
-        The game that ``point`` belongs to: the one asked for, with slacks behind its columns where rows are elastic.
-    """
-
-    status: RobustStatus
-    objective: float | None
-    bound: float | None
-    point: Floats | None
-    scenario: Floats | None
-    scenarios: tuple[Floats, ...]
-    iterations: IterationTable
-    image: Image | None
-    assumes: tuple[str, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    way: str
-    source: BilevelProgram
 
 
 def generate(setting: Setting, state: State, most: int) -> RobustAnswer:

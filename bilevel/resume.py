@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bilevel.generation import Plan, Setting, State
 from bilevel.masters import compile_master
 from bilevel.oracles import Attack
+from bilevel.run_state import Plan, Setting, State
 from bilevel.saved_runs import SavedPlan, SavedRun, read_run, write_run
 from reformulations.fingerprint import fingerprint
 from reformulations.programs import BilevelProgram

@@ -13,11 +13,11 @@ import numpy as np
 from bilevel.ccg import CCG, solve_robust
 from bilevel.certify import Certificate, certify
 from bilevel.errors import InvalidGame
-from bilevel.generation import RobustAnswer
 from bilevel.load import load
 from bilevel.optimise import Limits
 from bilevel.penalties import SHOWN
 from bilevel.read import Game
+from bilevel.robust_answer import RobustAnswer
 from bilevel.solution import Solution, SolutionStatus
 from reformulations.elastic_recourse import missed
 from reformulations.programs import LEADER, BilevelProgram, Floats, Role

@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 
 from bilevel.errors import InfeasibleGame
-from bilevel.generation import RobustAnswer, RobustStatus
 from bilevel.iterations import Iteration, IterationTable
 from bilevel.masters import compile_master
 from bilevel.optimise import Limits, optimise
 from bilevel.pipeline import Image
+from bilevel.robust_answer import RobustAnswer, RobustStatus
 from reformulations.programs import LEADER, BilevelProgram
 from reformulations.static_costs import (
     dualised_costs,

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
-from bilevel.generation import RobustAnswer, RobustStatus
 from bilevel.iterations import Iteration, IterationTable, Kind
 from bilevel.late_adversary import LateAdversary, Worst
 from bilevel.masters import compile_master
 from bilevel.nested_adversary import NestedAdversary
 from bilevel.optimise import Limits, optimise
 from bilevel.pipeline import Image
+from bilevel.robust_answer import RobustAnswer, RobustStatus
 from reformulations import refusal
 from reformulations.independent_sets import IndependentSets
 from reformulations.late_followers import Timing, late_followers, timing_of

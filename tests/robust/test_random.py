@@ -46,8 +46,10 @@ class Instance:
     within: UncertaintySet
 
 
-def uncertainty_set(draw: st.DrawFn, k: int) -> UncertaintySet:
-    kind = draw(st.sampled_from(["box", "budget", "polyhedron", "scenarios", "distributions"]))
+FAMILIES = ("box", "budget", "polyhedron", "scenarios", "distributions")
+
+
+def uncertainty_set(draw: st.DrawFn, k: int, kind: str) -> UncertaintySet:
     if kind == "box":
         low = np.array([draw(st.integers(-2, 1)) for _ in range(k)], float)
         return Box(low, low + [draw(st.integers(0, 2)) for _ in range(k)])
@@ -63,7 +65,7 @@ def uncertainty_set(draw: st.DrawFn, k: int) -> UncertaintySet:
 
 
 @st.composite
-def instances(draw: st.DrawFn) -> Instance:
+def instances(draw: st.DrawFn, families: tuple[str, ...] = FAMILIES) -> Instance:
     n, k, q, m = (draw(st.integers(1, most)) for most in (3, 3, 3, 4))
 
     def numbers(*shape: int, most: int = 3, density: int = 2) -> np.ndarray:
@@ -85,7 +87,7 @@ def instances(draw: st.DrawFn) -> Instance:
         high=low + width,
         costs=(numbers(n), numbers(q), numbers(k)),
         crossed_cost=numbers(k, n, most=1),
-        within=uncertainty_set(draw, k),
+        within=uncertainty_set(draw, k, draw(st.sampled_from(families))),
     )
 
 
@@ -177,3 +179,14 @@ def test_the_vertex_oracle_finds_the_optimum_of_the_extensive_form(instance: Ins
 @settings(max_examples=15, derandomize=True, deadline=None)
 def test_the_game_oracle_finds_the_optimum_of_the_extensive_form(instance: Instance):
     check(instance, "game")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", ["budget", "polyhedron", "distributions"])
+def test_three_hundred_instances_of_each_family_agree_with_the_extensive_form(family: str):
+    @given(instances((family,)))
+    @settings(max_examples=300, derandomize=True, deadline=None)
+    def agrees(instance: Instance) -> None:
+        check(instance, "vertices")
+
+    agrees()

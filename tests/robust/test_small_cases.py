@@ -9,11 +9,12 @@ import pytest
 from bilevel.ccg import CCG, solve_robust, solve_two_stage
 from bilevel.errors import InvalidGame, NotApplicable, SolverFailure, UnboundedFollower
 from bilevel.game import Follower, Recourse, Uncertain
-from bilevel.generation import Setting, State, generate
+from bilevel.generation import generate
 from bilevel.optimise import Limits
 from bilevel.oracles import Attack
 from bilevel.read import read
 from bilevel.recourse import RecourseSolver
+from bilevel.run_state import Setting, State
 from bilevel.uncertainty import Box, Budget, DistributionBall, Scenarios
 from reformulations.programs import Floats
 from reformulations.second_stage import SecondStage, second_stage

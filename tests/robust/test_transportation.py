@@ -20,9 +20,9 @@ from scipy.optimize import LinearConstraint, linprog, milp
 
 from bilevel.ccg import CCG, solve_robust
 from bilevel.game import Recourse, Uncertain
-from bilevel.generation import RobustAnswer
 from bilevel.iterations import Iteration
 from bilevel.read import Game, read
+from bilevel.robust_answer import RobustAnswer
 from bilevel.uncertainty import Polyhedron
 
 SITES = CUSTOMERS = range(3)
