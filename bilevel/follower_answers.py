@@ -14,7 +14,7 @@ from reformulations.high_point import HighPoint
 from reformulations.programs import BilevelProgram, Columns, Floats, MixedIntegerProgram
 from reformulations.response_rules import Rule, affine_rule, fixed_rule
 from reformulations.responses import HeldGame, Responses, response_program
-from reformulations.robust_responses import robust_response
+from reformulations.robust_responses import robust_response, steady_response
 from reformulations.switches import substitutes
 
 TIE = 1e-7
@@ -93,6 +93,13 @@ class FollowerAnswers:
         optimum = float(visit.optima[follower])
         found = robust_response(relaxation, visit.held, follower, optimum + share * (beaten - optimum))
         options = replace(self._options, gap=0.01, time_limit=min(_ROBUST_SECONDS, seconds))
+        outcome = PersistentHighs(found.program, options).solve()
+        return None if outcome.point is None else _placed(relaxation.game, found, outcome.point[: len(found.columns)])
+
+    def steady(self, relaxation: HighPoint, visit: Visit, follower: int, seconds: float) -> Floats | None:
+        """Return the best response found that is feasible whatever the leader does within the relaxation's box."""
+        found = steady_response(relaxation, visit.held, follower)
+        options = replace(self._options, gap=1e-3, time_limit=min(_ROBUST_SECONDS, seconds))
         outcome = PersistentHighs(found.program, options).solve()
         return None if outcome.point is None else _placed(relaxation.game, found, outcome.point[: len(found.columns)])
 

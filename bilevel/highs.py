@@ -204,15 +204,15 @@ class PersistentHighs:
         self._check(solver.writeModel(path), f"to write {path}")
 
     def _set_options(self) -> None:
-        options = self._options
         settings: dict[str, bool | int | float | str] = {
-            "output_flag": options.log or options.progress is not None,  # HiGHS reports progress only when it logs
-            "log_to_console": options.log,
-            "threads": options.threads or 0,
-            "mip_rel_gap": options.gap,
-            "mip_abs_gap": min(options.gap, 1e-6),
-            "primal_feasibility_tolerance": options.feasibility,
-            "mip_feasibility_tolerance": options.feasibility,
+            "output_flag": self._options.log or self._options.progress is not None,  # it reports only what it logs
+            "log_to_console": self._options.log,
+            "threads": self._options.threads or 0,
+            "mip_max_nodes": self._options.nodes,
+            "mip_rel_gap": self._options.gap,
+            "mip_abs_gap": min(self._options.gap, 1e-6),
+            "primal_feasibility_tolerance": self._options.feasibility,
+            "mip_feasibility_tolerance": self._options.feasibility,
             "mip_min_logging_interval": 0.5,
         }
         for name, value in settings.items():

@@ -32,12 +32,13 @@ class HighsOptions:
     """How HiGHS is to work.
 
     ``threads``: one number for all instances of a Python thread, which share a scheduler; None
-    takes what is there. ``gap`` is relative; ``feasibility`` holds for rows, bounds and
-    integrality. ``progress`` is called during a branch-and-bound, which ends once ``stopped`` says so.
+    takes what is there. ``nodes`` is the most of a branch-and-bound. ``gap`` is relative; ``feasibility`` holds for
+    rows, bounds and integrality. ``progress`` is called during a branch-and-bound, which ends once ``stopped`` says so.
     """
 
     threads: int | None = None
     time_limit: float | None = None
+    nodes: int = 2**31 - 1
     gap: float = 1e-6
     feasibility: float = 1e-7
     presolve: bool = True

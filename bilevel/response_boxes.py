@@ -9,7 +9,7 @@ from scipy import sparse
 
 from bilevel.highs import HighsOptions, PersistentHighs
 from reformulations.bounds import padded
-from reformulations.high_point import HighPoint, tightened
+from reformulations.high_point import HighPoint, leader_terms, tightened
 from reformulations.interval import propagate
 from reformulations.programs import Columns, Floats, Integers, MixedIntegerProgram, Names, Rows
 
@@ -20,28 +20,52 @@ _WHOLE = 1e-6
 _ROOM = 1e-6
 
 
-def boxed(relaxation: HighPoint, options: HighsOptions, cutoff: float = np.inf) -> HighPoint:
-    """Return the relaxation with bounds of its columns that its rows imply; linear programs bound linking ones.
+def boxed(relaxation: HighPoint, options: HighsOptions) -> HighPoint:
+    """Return the relaxation with bounds of its columns that its rows imply.
 
-    With a finite ``cutoff`` of the leader's objective the bounds hold at all points that are no worse, the optimum
-    among them. Without one, programs are solved only for linking columns that nothing else bounds.
+    Linear programs bound linking columns that nothing else bounds, and the leader's terms in the followers' rows.
     """
     program = relaxation.program
-    rows = program.rows if np.isinf(cutoff) else program.rows.append(no_worse(program, cutoff))
+    box = _whole(program.columns, *propagate(program.rows, program.columns.lower, program.columns.upper))
+    wanted = np.flatnonzero(relaxation.linking)
+    wanted = wanted[np.isinf(box.lower[wanted]) | np.isinf(box.upper[wanted])]
+    return _narrowed(relaxation, replace(program, columns=box), wanted, options)
+
+
+def boxed_below(relaxation: HighPoint, program: MixedIntegerProgram, cutoff: float, options: HighsOptions) -> HighPoint:
+    """Return the relaxation with bounds that hold wherever the leader's objective is at most ``cutoff``.
+
+    ``program`` is the relaxation's, or a master with it in its first columns, whose rows then count as well.
+    """
+    rows = program.rows.append(no_worse(program, cutoff))
     box = _whole(program.columns, *propagate(rows, program.columns.lower, program.columns.upper))
     wanted = np.flatnonzero(relaxation.linking)
-    if np.isinf(cutoff) or len(wanted) > MOST_PROGRAMS:
+    if len(wanted) > MOST_PROGRAMS:
         wanted = wanted[np.isinf(box.lower[wanted]) | np.isinf(box.upper[wanted])]
+    return _narrowed(relaxation, replace(program, rows=rows, columns=box), wanted, options)
+
+
+def _narrowed(
+    relaxation: HighPoint, program: MixedIntegerProgram, wanted: Integers, options: HighsOptions
+) -> HighPoint:
+    """Return the relaxation within the program's bounds, those of columns ``wanted`` and of rows by linear programs."""
     if len(wanted):
-        box = _whole(
-            program.columns, *propagate(rows, *_extremes(replace(program, rows=rows, columns=box), wanted, options))
-        )
-    return tightened(relaxation, box)
+        ends = propagate(program.rows, *_extremes(program, wanted, options))
+        program = replace(program, columns=_whole(program.columns, *ends))
+    least, most = _terms(program, relaxation, options)
+    n, columns = len(relaxation.program.columns), relaxation.program.columns
+    lower, upper = program.columns.lower[:n], program.columns.upper[:n]
+    return tightened(relaxation, replace(columns, lower=lower, upper=upper), least, most)
 
 
-def greatest_values(relaxation: HighPoint, options: HighsOptions, cutoff: float = np.inf) -> Floats:
-    """Return the greatest objective ``(k,)`` of each follower, as it minimises, over the relaxation, or infinity."""
-    program = relaxation.program
+def greatest_values(
+    relaxation: HighPoint, options: HighsOptions, program: MixedIntegerProgram | None = None, cutoff: float = np.inf
+) -> Floats:
+    """Return the greatest objective ``(k,)`` of each follower, as it minimises, over the relaxation, or infinity.
+
+    Over ``program`` where one is given, a master with the relaxation in its first columns.
+    """
+    program = relaxation.program if program is None else program
     if np.isfinite(cutoff):
         program = replace(program, rows=program.rows.append(no_worse(program, cutoff)))
     return _extremes(program, relaxation.value, options)[1][relaxation.value]
@@ -59,6 +83,27 @@ def no_worse(program: MixedIntegerProgram, cutoff: float) -> Rows:
     side = np.array([cutoff - program.constant + _ROOM * max(1.0, abs(cutoff))])
     row = sparse.csr_array(program.cost[None, :])
     return Rows(row, np.array([-np.inf]), side, Names.of(["no worse than the incumbent"]))
+
+
+def _terms(program: MixedIntegerProgram, relaxation: HighPoint, options: HighsOptions) -> tuple[Floats, Floats]:
+    """Return the range of the leader's terms in each row of followers that has several, by linear programs."""
+    terms = leader_terms(relaxation.game)
+    wanted = np.flatnonzero(relaxation.decided & (np.diff(terms.indptr) > 1))
+    least, most = np.full(terms.shape[0], -np.inf), np.full(terms.shape[0], np.inf)
+    if len(wanted) > MOST_PROGRAMS:
+        return least, most
+    columns = replace(program.columns, integer=np.zeros(len(program.columns), bool))
+    solver = PersistentHighs(replace(program, columns=columns, cost=np.zeros(len(columns)), constant=0.0), options)
+    for row in wanted.tolist():
+        entries = slice(terms.indptr[row], terms.indptr[row + 1])
+        places = terms.indices[entries].astype(np.int64)
+        for sign, side in ((1.0, least), (-1.0, most)):
+            solver.change_cost(places, sign * terms.data[entries])
+            outcome = solver.solve()
+            if outcome.status == "optimal":
+                side[row] = -sign * float(padded(np.array(-outcome.bound)))
+        solver.change_cost(places, np.zeros(len(places)))
+    return least, most
 
 
 def _whole(columns: Columns, lower: Floats, upper: Floats) -> Columns:

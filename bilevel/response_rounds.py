@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,13 +12,14 @@ import numpy as np
 
 from bilevel.answer import Limits
 from bilevel.errors import NotApplicable
-from bilevel.follower_answers import FollowerAnswers
+from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
 from bilevel.outcome import MipProgress, Outcome
 from bilevel.response_answer import ResponseAnswer, ResponseRound
-from bilevel.response_boxes import boxed, greatest_values
+from bilevel.response_boxes import boxed_below, greatest_values, is_boxed
+from bilevel.response_regions import Region, halves
 from reformulations.high_point import HighPoint
 from reformulations.integer_responses import Block, block_of, exclusion, objective_step
 from reformulations.programs import LEADER, Floats
@@ -29,8 +31,11 @@ _LOOSEST = 0.05
 _SHARE = 0.3
 """Masters are solved to this share of the gap that is left, at most to the loosest: only the last must be exact."""
 
-_PATIENCE = 10.0
-"""Seconds after which a master's point and bound are taken as they are; four times as long where that said nothing."""
+_PATIENCE = 500
+"""Nodes after which a master counts as hard and its part of the leader's decisions is halved; by trial on miblp."""
+
+_FEW, _COUNTABLE = 40, 20_000
+"""Once a master was hard: decisions of the leader up to which they are easy, and from which on too many to divide."""
 
 _SHARES = (0.7, 0.95)
 """Where between the best objective and the one to beat robust responses are looked for; by trial on miblp."""
@@ -61,7 +66,11 @@ class Rounds:
         self._options = HighsOptions(threads=limits.threads, gap=1e-9)
         self._answers = FollowerAnswers(source, replace(self._options, stopped=limits.stopped))
         self._value_upper = greatest_values(relaxation, self._options)
-        self._lower, self._upper = -np.inf, np.inf
+        self._bound, self._upper = -np.inf, np.inf
+        self._regions: list[Region] = []
+        self._divided, self._nodes = 0, _PATIENCE
+        self._is_fresh = False
+        self._visit: Visit | None = None
         self._best: Floats | None = None
         self._epsilon, self._known = 0.0, 0
         self._rules: list[Rule] = []
@@ -73,38 +82,96 @@ class Rounds:
 
     def run(self) -> ResponseAnswer:
         """Go round until the bounds meet, nothing new is said, or a limit is reached."""
-        status, gap, seconds = "limit", _LOOSEST, _PATIENCE
+        status, gap = "limit", _LOOSEST
         while self._method.max_iterations is None or len(self._rounds) < self._method.max_iterations:
-            outcome = self._solve_master(gap, seconds)
+            if self._is_fresh:
+                self._refresh()
+            if self._is_countable():
+                self._divide()
+                if self._is_closed() or self._remaining() == 0.0:
+                    status = self._ended()
+                    break
+                continue
+            outcome = self._solve_master(gap)
             if self._epsilon == 0.0:
-                self._lower = min(max(self._lower, self._next_multiple(outcome.bound)), self._upper)
+                self._bound = max(self._bound, self._next_multiple(outcome.bound))
             is_done = outcome.point is None or outcome.bound >= self._upper - self._room()
             added = 0 if is_done or outcome.point is None else self._respond(outcome.point)
+            is_settled = self._bound >= self._upper - self._room()
             self._report()
             if self._is_closed() or self._remaining() == 0.0:
-                late = "interrupted" if self._limits.stopped() else "time_limit"
-                status = "optimal" if self._is_closed() else late
+                status = self._ended()
                 break
-            if added:
+            if is_settled and self._regions:
+                self._enter(heapq.heappop(self._regions))
                 gap = self._next_gap()
-            elif outcome.status == "time_limit":
-                seconds *= 4
+            elif outcome.status in ("limit", "time_limit"):
+                self._divide()
+            elif added:
+                gap = self._next_gap()
             elif not is_done and gap > 0.5 * self._limits.gap:
                 gap = 0.5 * self._limits.gap
             elif self._go_on(outcome.point):
                 gap = self._next_gap()
             else:
-                status = "infeasible" if self._lower == np.inf else "limit"
+                status = "infeasible" if self._lower() == np.inf else "limit"
                 break
-        said = f"responses of integer followers in {len(self._rounds)} rounds, {len(self._blocks)} stored; HiGHS"
+        said = f"responses of integer followers in {len(self._rounds)} rounds, {len(self._rules)} stored; HiGHS"
         rounds, notes = tuple(self._rounds), tuple(self._notes)
-        return ResponseAnswer(status, self._best, self._upper, self._lower, said, rounds, notes)
+        return ResponseAnswer(status, self._best, self._upper, self._lower(), said, rounds, notes)
+
+    def _ended(self) -> str:
+        if self._is_closed():
+            return "optimal"
+        return "interrupted" if self._limits.stopped() else "time_limit"
+
+    def _lower(self) -> float:
+        bound = min(self._bound, self._regions[0].bound) if self._regions else self._bound
+        return min(bound, self._upper)
+
+    def _enter(self, region: Region) -> None:
+        """Go on with another part of the leader's decisions."""
+        self._relaxation, self._value_upper, self._bound = region.relaxation, region.value_upper, region.bound
+        self._rewrite()
+        self._is_fresh = True
+
+    def _refresh(self) -> None:
+        """Narrow the box, and store responses that are feasible in all of it: what they are worth bounds objectives."""
+        self._is_fresh = False
+        if np.isfinite(self._upper):
+            self._tighten()
+        if self._visit is None:
+            return
+        for follower in range(len(self._relaxation.followers)):
+            response = self._answers.steady(self._relaxation, self._visit, follower, max(self._remaining(), 0.1))
+            if response is not None:
+                self._add(fixed_rule(self._relaxation, follower, response))
+
+    def _is_countable(self) -> bool:
+        """Whether, after a hard master, the leader's decisions are too many for another and few enough to divide."""
+        columns, linking = self._relaxation.program.columns, self._relaxation.linking
+        width = (columns.upper - columns.lower)[: len(linking)][linking]
+        return self._divided > 0 and np.isfinite(self._upper) and _FEW < float(np.prod(width + 1.0)) <= _COUNTABLE
+
+    def _divide(self) -> None:
+        """Halve the part whose master is hard, and go on with the one whose bound is least; else be more patient."""
+        here = Region(self._bound, self._divided, self._relaxation, self._value_upper)
+        program = master(self._relaxation, self._blocks, self._value_upper)
+        parts = halves(here, program, self._options) if self._is_integer else ()
+        if not parts:
+            self._nodes *= 4
+        for part in parts:
+            self._divided += 1
+            bound = self._next_multiple(part.bound)
+            heapq.heappush(self._regions, replace(part, number=self._divided, bound=bound))
+        if parts:
+            self._enter(heapq.heappop(self._regions))
 
     def _room(self) -> float:
         return self._limits.gap * max(1.0, abs(self._upper))
 
     def _is_closed(self) -> bool:
-        return bool(np.isfinite(self._upper)) and self._upper - self._lower <= self._room()
+        return bool(np.isfinite(self._upper)) and self._upper - self._lower() <= self._room()
 
     def _remaining(self) -> float:
         limit = self._limits.time_limit
@@ -113,20 +180,20 @@ class Rounds:
         return np.inf if limit is None else max(self._began + limit - time.perf_counter(), 0.0)
 
     def _next_gap(self) -> float:
-        if not np.isfinite(self._upper) or not np.isfinite(self._lower):
+        if not np.isfinite(self._upper) or not np.isfinite(self._bound):
             return _LOOSEST
-        left = (self._upper - self._lower) / max(1.0, abs(self._upper))
+        left = (self._upper - self._bound) / max(1.0, abs(self._upper))
         return float(min(_LOOSEST, max(0.5 * self._limits.gap, _SHARE * left)))
 
-    def _solve_master(self, gap: float, seconds: float) -> Outcome:
+    def _solve_master(self, gap: float) -> Outcome:
         program = master(self._relaxation, self._blocks, self._value_upper)
-        limit = max(min(self._remaining(), seconds), 0.1)
-        options = replace(self._options, gap=gap, time_limit=limit, stopped=self._limits.stopped)
+        seconds = max(self._remaining(), 0.1)
+        limit = None if np.isinf(seconds) else seconds
+        options = replace(self._options, gap=gap, time_limit=limit, nodes=self._nodes, stopped=self._limits.stopped)
         solver = PersistentHighs(program, options)
-        if self._best is not None and not self._step:
-            start = np.full(len(program.columns), np.nan)
-            start[: len(self._best)] = self._best
-            solver.set_start(start)
+        box, best = self._relaxation.program.columns, self._best
+        if best is not None and not self._step and bool(np.all((best >= box.lower) & (best <= box.upper))):
+            solver.set_start(np.concatenate([best, np.full(len(program.columns) - len(best), np.nan)]))
         outcome = solver.solve()
         if outcome.status == "unbounded":
             where = self._relaxation.game.players[LEADER]
@@ -142,8 +209,9 @@ class Rounds:
         except Interrupted:
             return 0
         if visit.objective < self._upper:
-            self._upper, self._best = visit.objective, visit.chosen
-            self._tighten()
+            self._upper, self._best, self._is_fresh = visit.objective, visit.chosen, True
+        self._is_fresh |= self._visit is None
+        self._visit = visit
         added = 0
         for follower, response in enumerate(visit.responses):
             reached = float(point[self._relaxation.value[follower]])
@@ -171,8 +239,12 @@ class Rounds:
     def _tighten(self) -> None:
         """Narrow the box to where the leader does no worse than the incumbent, and what the responses say with it."""
         cutoff = self._upper - self._step
-        self._relaxation = boxed(self._relaxation, self._options, cutoff)
-        self._value_upper = greatest_values(self._relaxation, self._options, cutoff)
+        program = self._relaxation.program
+        if is_boxed(self._relaxation) and np.isfinite(self._value_upper).all():
+            program = master(self._relaxation, self._blocks, self._value_upper)
+        self._relaxation = boxed_below(self._relaxation, program, cutoff, self._options)
+        found = greatest_values(self._relaxation, self._options, program, cutoff)
+        self._value_upper = np.minimum(self._value_upper, found)
         self._rewrite()
 
     def _next_multiple(self, bound: float) -> float:
@@ -198,7 +270,7 @@ class Rounds:
             if point is not None:
                 self._blocks.append(exclusion(self._relaxation, point))
             return point is not None
-        if np.isinf(self._lower) or (self._epsilon > 0.0 and len(self._rules) == self._known):
+        if np.isinf(self._bound) or (self._epsilon > 0.0 and len(self._rules) == self._known):
             return False
         self._epsilon, self._known = (0.0 if self._epsilon > 0.0 else self._method.epsilon), len(self._rules)
         self._rewrite()
@@ -212,9 +284,9 @@ class Rounds:
 
     def _report(self) -> None:
         seconds = time.perf_counter() - self._began
-        sense = float(self._relaxation.game.objectives.sense[LEADER])
-        ends = sorted((sense * self._lower, sense * self._upper))
+        sense, lower = float(self._relaxation.game.objectives.sense[LEADER]), self._lower()
+        ends = sorted((sense * lower, sense * self._upper))
         self._rounds.append(ResponseRound(ends[0], ends[1], len(self._blocks), seconds))
         if self._progress is not None:
-            gap = (self._upper - self._lower) / max(1.0, abs(self._upper)) if np.isfinite(self._upper) else np.inf
-            self._progress(MipProgress(self._upper, self._lower, gap, len(self._rounds), seconds))
+            gap = (self._upper - lower) / max(1.0, abs(self._upper)) if np.isfinite(self._upper) else np.inf
+            self._progress(MipProgress(self._upper, lower, gap, len(self._rounds), seconds))

@@ -17,6 +17,7 @@ from reformulations.programs import (
     Booleans,
     Columns,
     Complementarity,
+    Floats,
     Integers,
     Matrix,
     MixedIntegerProgram,
@@ -49,6 +50,8 @@ class HighPoint:
         Mask ``(m,)`` of the followers' rows with columns of that follower; the others restrict the leader alone.
     linking
         Mask ``(n,)`` of the leader's columns in such rows, or in products with a follower's columns in its objective.
+    least, most
+        What the leader's linear terms in each row add up to ``(m,)``, over all points of the relaxation.
     """
 
     game: BilevelProgram
@@ -57,6 +60,8 @@ class HighPoint:
     value: Integers
     decided: Booleans
     linking: Booleans
+    least: Floats
+    most: Floats
 
 
 def high_point(game: BilevelProgram) -> HighPoint:
@@ -104,7 +109,16 @@ def high_point(game: BilevelProgram) -> HighPoint:
     linear = BinaryProducts().apply(mpec).program
     _refuse_products(game, linear)
     program = MixedIntegerProgram(linear.columns, linear.rows, linear.cost, linear.constant)
-    return HighPoint(game, program, followers, n + np.arange(k), decided, linking)
+    least, most = activity_range(leader_terms(game), game.columns.lower, game.columns.upper)
+    return HighPoint(game, program, followers, n + np.arange(k), decided, linking, least, most)
+
+
+def leader_terms(game: BilevelProgram) -> Matrix:
+    """Return the rows' linear terms ``(m, n)`` in the leader's columns."""
+    leader = (game.column_owner == LEADER).astype(np.float64)
+    found = sparse.csr_array(game.rows.matrix @ sparse.diags_array(leader))
+    found.eliminate_zeros()
+    return found
 
 
 def _without_pairs(width: int) -> Complementarity:
@@ -211,9 +225,18 @@ def _refuse_products(game: BilevelProgram, mpec: MPEC) -> None:
             )
 
 
-def tightened(relaxation: HighPoint, columns: Columns) -> HighPoint:
-    """Return the relaxation with other bounds of its columns, valid ones."""
-    return replace(relaxation, program=replace(relaxation.program, columns=columns))
+def tightened(
+    relaxation: HighPoint, columns: Columns, least: Floats | float = -np.inf, most: Floats | float = np.inf
+) -> HighPoint:
+    """Return the relaxation with other bounds of its columns and of the leader's terms in rows, valid ones."""
+    n = len(relaxation.game.columns)
+    low, high = activity_range(leader_terms(relaxation.game), columns.lower[:n], columns.upper[:n])
+    program = replace(relaxation.program, columns=columns)
+    least, most = (
+        np.maximum(np.maximum(low, least), relaxation.least),
+        np.minimum(np.minimum(high, most), relaxation.most),
+    )
+    return replace(relaxation, program=program, least=least, most=most)
 
 
 def relaxed_responses(relaxation: HighPoint) -> Booleans:

@@ -90,6 +90,10 @@ def block_of(relaxation: HighPoint, rule: Rule, epsilon: float) -> Block | None:
     forms, offset, lower, upper, source = _conditions(relaxation, rule)
     n = len(game.columns)
     least, most = activity_range(forms, box.lower[:n], box.upper[:n])
+    if not rule.slope.nnz:
+        plain = np.flatnonzero((source >= 0) & ~np.isin(source, game.rows.products.index))
+        least[plain] = np.maximum(least[plain], relaxation.least[source[plain]])
+        most[plain] = np.minimum(most[plain], relaxation.most[source[plain]])
     room = NEAR * (1 + np.abs(offset))
     lower, upper = lower - offset, upper - offset
     if np.any(least > upper + room) or np.any(most < lower - room):

@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from reformulations.high_point import HighPoint, relaxed_responses
-from reformulations.integer_responses import Block, Level
+from reformulations.high_point import HighPoint, leader_terms, relaxed_responses
+from reformulations.integer_responses import Block, Level, level_beyond
 from reformulations.interval import activity_range
 from reformulations.programs import Columns, Floats, MixedIntegerProgram, Names, Rows
 from reformulations.refusal import NotApplicable
@@ -45,7 +45,8 @@ def master(relaxation: HighPoint, blocks: Sequence[Block], value_upper: Floats) 
     """
     base = relaxation.program
     n, width, count = len(base.columns), len(relaxation.game.columns), len(blocks)
-    levels = _Levels(base.columns)
+    levels = _Levels(relaxation)
+    value_upper = _steady(relaxation, blocks, value_upper, levels)
     rows, columns, data = [], [], []
     right = np.array([block.constant for block in blocks])
     for row, block in enumerate(blocks):
@@ -79,9 +80,20 @@ def master(relaxation: HighPoint, blocks: Sequence[Block], value_upper: Floats) 
     )
 
 
+def _steady(relaxation: HighPoint, blocks: Sequence[Block], value_upper: Floats, levels: _Levels) -> Floats:
+    """Return greatest objectives of the followers, with what responses that are always feasible are worth."""
+    box, width = relaxation.program.columns, len(relaxation.game.columns)
+    least = value_upper.copy()
+    for block in blocks:
+        if block.follower >= 0 and all(levels.is_empty(level) for level in block.levels):
+            _, most = activity_range(block.cost, box.lower[:width], box.upper[:width])
+            least[block.follower] = min(least[block.follower], block.constant + float(most[0]))
+    return least
+
+
 def linear_row(relaxation: HighPoint, block: Block) -> tuple[Floats, float] | None:
     """Return ``(a, b)``, ``a @ z >= b``, for a block whose levels are all said by binaries of the leader, else None."""
-    levels = _Levels(relaxation.program.columns)
+    levels = _Levels(relaxation)
     row, side = np.zeros(len(relaxation.program.columns)), -block.constant
     row[block.cost.indices] += block.cost.data
     row[relaxation.value[block.follower]] -= 1.0
@@ -114,8 +126,9 @@ def _unbounded(relaxation: HighPoint, block: Block) -> NotApplicable:
 class _Levels:
     """The levels asked for so far, each with a binary ``sign * z[column] + constant``."""
 
-    def __init__(self, box: Columns) -> None:
-        self._box = box
+    def __init__(self, relaxation: HighPoint) -> None:
+        self._box = relaxation.program.columns
+        self._known = _known_ranges(relaxation)
         self._found: dict[Level, tuple[int, float, float]] = {}
         self._written: list[Level] = []
 
@@ -197,4 +210,22 @@ class _Levels:
     def _range(self, level: Level) -> tuple[float, float]:
         places, data = list(level.columns), np.array(level.coefficients)
         low, high = self._box.lower[places], self._box.upper[places]
-        return float(data @ np.where(data > 0, low, high)), float(data @ np.where(data > 0, high, low))
+        least, most = float(data @ np.where(data > 0, low, high)), float(data @ np.where(data > 0, high, low))
+        known = self._known.get((level.columns, level.coefficients), (-np.inf, np.inf))
+        return max(least, known[0]), min(most, known[1])
+
+
+def _known_ranges(relaxation: HighPoint) -> dict[tuple[tuple[int, ...], tuple[float, ...]], tuple[float, float]]:
+    """Return ranges of the forms of levels that the leader's terms in the followers' rows give."""
+    game, terms = relaxation.game, leader_terms(relaxation.game)
+    found = {}
+    for i in np.flatnonzero(relaxation.decided & (np.diff(terms.indptr) > 1)).tolist():
+        entries = slice(terms.indptr[i], terms.indptr[i + 1])
+        columns, data = terms.indices[entries], terms.data[entries]
+        for sign in (1.0, -1.0):
+            level = level_beyond(game.columns.integer, columns, sign * data, 0.0, 0.0)
+            scale = float(np.abs(data).max()) / max(abs(c) for c in level.coefficients)
+            ends = sorted((sign * relaxation.least[i] / scale, sign * relaxation.most[i] / scale))
+            room = [_TOUCH * max(1.0, abs(end)) for end in ends]
+            found[level.columns, level.coefficients] = (ends[0] - room[0], ends[1] + room[1])
+    return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 
-from reformulations.high_point import HighPoint
-from reformulations.interval import activity_range
-from reformulations.programs import LEADER, Columns, MixedIntegerProgram, Names, Rows
+from reformulations.high_point import HighPoint, leader_terms
+from reformulations.programs import Columns, MixedIntegerProgram, Names, Rows
 from reformulations.responses import HeldGame, Responses, response_program
 
 
@@ -37,11 +38,8 @@ def robust_response(relaxation: HighPoint, held: HeldGame, follower: int, target
     game = relaxation.game
     plain = response_program(held, relaxation.followers[[follower]])
     program, rows = plain.program, plain.rows
-    leader = game.column_owner == LEADER
-    box = relaxation.program.columns
-    moved = sparse.csr_array(game.rows.matrix[rows] @ sparse.diags_array(leader.astype(np.float64)))
-    n = len(game.columns)
-    least, most = activity_range(moved, box.lower[:n], box.upper[:n])
+    moved = leader_terms(game)[rows]
+    least, most = relaxation.least[rows], relaxation.most[rows]
     multiplied = np.isin(rows, game.rows.products.index)
     span = np.where(multiplied | ~np.isfinite(most - least), 0.0, most - least)
     held_part = np.asarray(moved @ held.point)
@@ -75,3 +73,15 @@ def robust_response(relaxation: HighPoint, held: HeldGame, follower: int, target
         program.columns.append(shares), program.rows.append(extra), np.concatenate([np.zeros(q), np.ones(k)]), 0.0
     )
     return Responses(image, plain.columns, rows)
+
+
+def steady_response(relaxation: HighPoint, held: HeldGame, follower: int) -> Responses:
+    """Return the program of the best response that is feasible whatever the leader does, without products in rows.
+
+    What it is worth bounds the follower's objective everywhere: a finite, small M where nothing else is known.
+    """
+    found = robust_response(relaxation, held, follower, np.inf)
+    program, q = found.program, len(found.columns)
+    upper = np.concatenate([program.columns.upper[:q], np.zeros(len(program.columns) - q)])
+    cost = np.concatenate([response_program(held, relaxation.followers[[follower]]).program.cost, upper[q:]])
+    return replace(found, program=replace(program, columns=replace(program.columns, upper=upper), cost=cost))
