@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import bilevel as bl
-from bilevel.io import read_mps
+from bilevel.io import read_model
 from tests.problems.interdiction import interdict, read_interdiction
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases"
@@ -38,7 +38,7 @@ def cases(*, easy: bool) -> list[Any]:
 @pytest.mark.parametrize("name", cases(easy=True))
 def test_easy_instances_are_proven(name: str, cases_folder: Path):
     case = cases_folder / "milp" / name
-    solution = bl.solve(read_mps(f"{case}.mps", f"{case}.aux"), time_limit=240)
+    solution = bl.solve(read_model(f"{case}.mps", f"{case}.aux"), time_limit=240)
     assert solution.status == "optimal"
     assert solution.certificate is not None
     assert solution.certificate.holds
@@ -48,7 +48,7 @@ def test_easy_instances_are_proven(name: str, cases_folder: Path):
 @pytest.mark.parametrize("name", cases(easy=False))
 def test_hard_instances_return_a_valid_bound_and_a_bilevel_feasible_point(name: str, cases_folder: Path):
     case = cases_folder / "milp" / name
-    solution = bl.solve(read_mps(f"{case}.mps", f"{case}.aux"), time_limit=30)
+    solution = bl.solve(read_model(f"{case}.mps", f"{case}.aux"), time_limit=30)
     assert solution.certificate is not None
     assert solution.certificate.holds
     assert solution.bound <= solution.objective + 1e-6
