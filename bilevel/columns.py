@@ -31,7 +31,7 @@ def columns_of(variables: list[VarData]) -> Columns:
         whole = integral.get(id(domain))
         if whole is None:
             whole = integral[id(domain)] = _is_integral(domain, variable)
-        low, high = _fixed_bounds(variable) if variable.fixed else _bounds(variable)
+        low, high = _fixed_bounds(variable) if variable.fixed else bounds_of(variable)
         lower.append(-inf if low is None else low)
         upper.append(inf if high is None else high)
         integer.append(whole)
@@ -49,7 +49,8 @@ def columns_of(variables: list[VarData]) -> Columns:
     return columns
 
 
-def _bounds(variable: VarData) -> tuple[float | None, float | None]:
+def bounds_of(variable: VarData) -> tuple[float | None, float | None]:
+    """Return the tighter of domain and ``bounds``, None where there is no bound."""
     try:
         bounds: tuple[float | None, float | None] = variable.bounds
     except ValueError as error:

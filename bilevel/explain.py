@@ -124,16 +124,29 @@ def _players(game: Game) -> Iterable[PlayerLine]:
     uses = _uses(game)
     for player, name in enumerate(program.players):
         role = Role(int(program.roles[player]))
-        decides = role in (Role.LEADER, Role.FOLLOWER)
-        sense = "minimise" if program.objectives.sense[player] > 0 else "maximise"
         yield PlayerLine(
             name,
             role.name.lower(),
-            sense if decides else "-",
+            _wish(game, player, role),
             _counted(game.variables[j] for j in columns[player].tolist()),
             _counted(game.constraints[i] for i in rows[player].tolist()),
             uses[player],
         )
+
+
+def _wish(game: Game, player: int, role: Role) -> str:
+    if role == Role.FOLLOWER and game.blocks[player] is None:
+        return "complement"
+    if role not in (Role.LEADER, Role.FOLLOWER) or player in _without_objective(game.program):
+        return "-"
+    return "minimise" if game.program.objectives.sense[player] > 0 else "maximise"
+
+
+def _without_objective(program: BilevelProgram) -> Integers:
+    """Return the followers with nothing to optimise, such as those whose complementarity conditions stand apart."""
+    goals = program.objectives
+    empty = (np.diff(goals.linear.indptr) == 0) & ~np.isin(np.arange(len(program.players)), goals.products.index)
+    return np.flatnonzero(empty & (program.roles == Role.FOLLOWER))
 
 
 def _by_player(owner: Integers, count: int) -> list[Integers]:
@@ -190,7 +203,8 @@ def _hints(game: Game) -> tuple[str, ...]:
     for side in (terms.left, terms.right):
         theirs[terms.index[program.follower_columns[side]]] = True
     coupling = np.flatnonzero(theirs & (program.row_owner == LEADER))
-    moved = np.flatnonzero(program.follower_rows & ~rows_with_own_columns(program))
+    equations = np.isin(program.row_owner, _without_objective(program))
+    moved = np.flatnonzero(program.follower_rows & ~rows_with_own_columns(program) & ~equations)
     hints = []
     if len(coupling):
         names = listed(_counted(game.constraints[i] for i in coupling.tolist()))

@@ -13,6 +13,7 @@ from pyomo.core.base.var import VarData
 from scipy import sparse
 
 from bilevel.columns import columns_of
+from bilevel.equilibrium import bounded, with_conditions
 from bilevel.errors import InvalidGame
 from bilevel.expressions import ExpressionReader
 from bilevel.game import Uncertain
@@ -45,7 +46,7 @@ class Game:
     constraints
         The constraint of each row.
     blocks
-        The block of each player; None for nature.
+        The block of each player; None for nature and for a complementarity condition.
     uncertain
         Nature's components.
     column_of, row_of
@@ -117,9 +118,15 @@ def read(model: BlockData) -> Game:
         columns = columns_of(variables)
         reader = ExpressionReader(variables)
         objectives = objectives_of([next(iter(player.objectives), None) for player in players], reader)
+        column_of = {id(variable): j for j, variable in enumerate(variables)}
+        paired = [p for p, player in enumerate(players) if player.condition is not None]
+        if paired:
+            conditions = [player.condition for player in players if player.condition is not None]
+            columns = bounded(columns, conditions, column_of)
+            own = np.array([column_of[id(condition.variable)] for condition in conditions])
+            objectives = with_conditions(objectives, np.array(paired), conditions, reader, own)
         rows, kept = rows_of(declared, reader)
         constraints = [declared[i] for i in kept]
-        column_of = {id(variable): j for j, variable in enumerate(variables)}
         row_of = {id(row): i for i, row in enumerate(constraints)}
     numbers = np.arange(len(players))
     program = BilevelProgram(

@@ -30,8 +30,12 @@ def refuse_wrong_objectives(players: Sequence[Player]) -> None:
                     f"{names}: recourse ({player.name}) has no objective of its own; "
                     "add its cost to the leader's objective, and remove this one"
                 )
-        elif player.role != Role.NATURE and len(player.objectives) != 1:
+        elif player.role != Role.NATURE and not _in_equilibrium(player) and len(player.objectives) != 1:
             raise InvalidGame(_leader(players) if player.role == Role.LEADER else _follower(player, names))
+
+
+def _in_equilibrium(player: Player) -> bool:
+    return bool(player.pairs) or player.condition is not None
 
 
 def _leader(players: Sequence[Player]) -> str:
@@ -49,4 +53,6 @@ def _follower(player: Player, names: str) -> str:
             f"{player.name}: a follower has one objective, but {names} are active in it; "
             "deactivate one, or declare the leader's on the model"
         )
-    return f"{player.name}: a follower needs an active objective; declare one in its block"
+    return (
+        f"{player.name}: a follower needs an active objective; declare one in its block, or complementarity conditions"
+    )

@@ -17,7 +17,9 @@ from pyomo.core.base.param import Param
 from pyomo.core.base.set import RangeSet, Set
 from pyomo.core.base.suffix import Suffix
 from pyomo.core.base.var import Var, VarData
+from pyomo.mpec.complementarity import Complementarity, ComplementarityData
 
+from bilevel.equilibrium import Condition, conditions_of
 from bilevel.errors import InvalidGame
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
 from reformulations.programs import Role
@@ -38,6 +40,8 @@ class Player:
     variables: list[VarData] = field(default_factory=list)
     rows: list[ConstraintData] = field(default_factory=list)
     objectives: list[ObjectiveData] = field(default_factory=list)
+    pairs: list[ComplementarityData] = field(default_factory=list)
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ def walk(model: BlockData) -> Declarations:
 
     A variable or row belongs to the innermost follower or recourse block it is declared in, else
     to the leader; nature's variables belong to nature and multipliers to the leader wherever they
-    stand. Players come in the order leader, followers, nature, recourse.
+    stand. Players come in the order leader, followers, nature, recourse; complementarity conditions of
+    a follower are players of their own after it (:mod:`bilevel.equilibrium`).
 
     Raises
     ------
@@ -79,6 +84,8 @@ def walk(model: BlockData) -> Declarations:
                 owner.rows.extend(row for row in _own_data(component) if row.active)
             elif component.ctype is Objective:
                 owner.objectives.extend(data for data in _own_data(component) if data.active)
+            elif component.ctype is Complementarity and owner.role == Role.FOLLOWER:
+                owner.pairs.extend(pair for pair in _own_data(component) if pair.active)
             elif component.ctype is Block:
                 blocks = (data for data in _own_data(component) if data.active)
                 inner.extend((data, _owner_of(component, data, owner)) for data in blocks)
@@ -88,7 +95,29 @@ def walk(model: BlockData) -> Declarations:
     if found.uncertain:
         players.append(nature)
     players.sort(key=lambda player: player.role)
+    players[:] = [part for player in players for part in (_in_equilibrium(player) if player.pairs else [player])]
     return found
+
+
+def _in_equilibrium(player: Player) -> list[Player]:
+    """Return a follower without an objective and, as players of their own, its complementarity conditions."""
+    for objective in player.objectives[:1]:
+        raise InvalidGame(
+            f"{objective.name}: {player.name} has complementarity conditions, which say how it responds; "
+            "remove this objective, or declare the conditions in a follower of their own"
+        )
+    for row in player.rows:
+        if not row.equality:
+            raise InvalidGame(
+                f"{row.name}: an inequality of an equilibrium belongs to a pair; say complements(..., price >= 0) with "
+                "the variable that answers it"
+            )
+    conditions = conditions_of(player.name, player.pairs, player.variables, len(player.rows))
+    paired = {id(condition.variable) for condition in conditions}
+    player.variables = [variable for variable in player.variables if id(variable) not in paired]
+    return [player] + [
+        Player(item.source.name, Role.FOLLOWER, None, [item.variable], condition=item) for item in conditions
+    ]
 
 
 def _owner_of(component: Block, data: BlockData, owner: Player) -> Player:
@@ -133,6 +162,11 @@ def _own_data(component: Component) -> Iterator[ComponentData]:
 def _refuse_unreadable(component: Component) -> None:
     """Refuse an active component whose meaning would be lost."""
     if not component.is_indexed() or any(data.active for data in component.values()):
+        if component.ctype is Complementarity:
+            raise InvalidGame(
+                f"{component.name}: an active component of type Complementarity cannot be read outside a follower; "
+                "declare it in a Follower without an objective"
+            )
         raise InvalidGame(
             f"{component.name}: an active component of type {component.ctype.__name__} cannot be read; "
             "transform it into ordinary constraints first, or deactivate it"

@@ -38,7 +38,6 @@ def add_special_ordered_set(m: pyo.ConcreteModel) -> None:
 UNREADABLE = {
     "Disjunction": lambda m: m.add_component("odd", Disjunction(expr=[[m.p >= 1], [m.p <= 0]])),
     "Disjunct": lambda m: m.add_component("odd", Disjunct()),
-    "Complementarity": lambda m: m.add_component("odd", Complementarity(expr=complements(m.p >= 0, m.f.y >= 0))),
     "SOSConstraint": add_special_ordered_set,
     "LogicalConstraint": add_logic,
     "ExternalFunction": lambda m: m.add_component("odd", pyo.ExternalFunction(lambda a: a)),
@@ -53,7 +52,16 @@ def test_components_that_cannot_be_read_are_refused(kind: str):
         read(m)
 
 
-@pytest.mark.parametrize("kind", ["Disjunct", "Complementarity", "SOSConstraint", "LogicalConstraint"])
+def test_complementarity_of_the_leader_belongs_into_a_follower():
+    m = price_game()
+    m.odd = Complementarity(expr=complements(m.p >= 0, m.f.y >= 0))
+    with pytest.raises(InvalidGame, match=r"odd: .* Complementarity cannot be read outside a follower; declare it in"):
+        read(m)
+    m.odd.deactivate()
+    read(m)
+
+
+@pytest.mark.parametrize("kind", ["Disjunct", "SOSConstraint", "LogicalConstraint"])
 def test_components_that_cannot_be_read_may_stand_by_inactive(kind: str):
     m = price_game()
     UNREADABLE[kind](m)
