@@ -92,7 +92,7 @@ def _exits(*, as_json: bool) -> Iterator[Console]:
     except BilevelError as error:
         if as_json:
             print(text_of({"status": "error", "error": type(error).__name__, "message": str(error)}))
-        console.print(Text.assemble(("error: ", "bold red"), str(error)))
+        console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
         raise typer.Exit(exit_of_error(error)) from None
     except KeyboardInterrupt:
         if as_json:

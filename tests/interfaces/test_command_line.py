@@ -138,7 +138,7 @@ def test_check_refuses_points_of_other_games(game: Path, tmp_path: Path, text: s
     (tmp_path / "point.txt").write_text(text)
     result = run("check", game, tmp_path / "point.txt")
     assert result.exit_code == 6
-    assert message in result.stderr.replace("\n", "")
+    assert message in result.stderr
 
 
 def test_python_code_runs_only_if_asked_for(tmp_path: Path) -> None:
