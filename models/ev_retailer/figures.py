@@ -5,58 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from models import charts
+from models.charts import BLUE, DPI, GREEN, GREY, ORANGE, SKY, VERMILION
 from models.ev_retailer.data import HOURS, Instance
 from models.ev_retailer.live import Monitor
 from models.ev_retailer.outcome import Outcome
 from reformulations.programs import Floats
-
-# Okabe & Ito's palette, told apart with every kind of colour vision
-BLUE, ORANGE, GREEN, VERMILION, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#7F7F7F"
-_DPI = 150
-_STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#E5E5E5",
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-}
 
 Samples = dict[str, dict[str, Floats]]
 
 
 def write(folder: Path, data: Instance, outcome: Outcome, monitor: Monitor, samples: Samples) -> Iterator[Path]:
     """Write the figures as PNG into ``folder``, which is made where it does not exist, and yield their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_STYLE):
-        for name, figure in (
-            ("prices_and_charging", prices_and_charging(data, outcome)),
-            ("convergence", convergence(monitor)),
-            ("distributions", distributions(data, outcome)),
-            ("profit_spread", profit_spread(samples)),
-        ):
-            path = folder / f"ev_retailer_{name}.png"
-            figure.savefig(path)
-            yield path
+    return charts.write(
+        folder,
+        "ev_retailer",
+        {
+            "prices_and_charging": lambda: prices_and_charging(data, outcome),
+            "convergence": lambda: convergence(monitor),
+            "distributions": lambda: distributions(data, outcome),
+            "profit_spread": lambda: profit_spread(samples),
+        },
+    )
 
 
 def prices_and_charging(data: Instance, outcome: Outcome) -> Figure:
     """Draw the day's prices above, and below what each type does with them during its stay."""
     columns = 2
     rows = -(-len(data.stays) // columns)
-    figure = Figure(figsize=(11, 3.6 + 2.3 * rows), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(11, 3.6 + 2.3 * rows), dpi=DPI, layout="constrained")
     grid = figure.add_gridspec(rows + 1, columns, height_ratios=[1.35] + [1.0] * rows)
     above = figure.add_subplot(grid[0, :])
     _draw_prices(above, data, outcome)
@@ -134,7 +118,7 @@ def _draw_type(axes: Axes, data: Instance, outcome: Outcome, number: int) -> Axe
 
 def convergence(monitor: Monitor) -> Figure:
     """Draw the bounds after each round, and inside the masters the best plan and bound over time."""
-    figure = Figure(figsize=(11, 4.2), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(11, 4.2), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.4])
     count = np.arange(1, len(monitor.rounds) + 1)
     lower = np.array([round_.lower for round_ in monitor.rounds])
@@ -177,7 +161,7 @@ def convergence(monitor: Monitor) -> Figure:
 
 def distributions(data: Instance, outcome: Outcome) -> Figure:
     """Draw the shares of the types as observed and as nature sets them, and by how much it moves each."""
-    figure = Figure(figsize=(9, 5.6), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(9, 5.6), dpi=DPI, layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1])
     at = np.arange(len(data.stays))
     above.bar(at - 0.2, 100 * data.share, width=0.38, color=GREY, label="observed")
@@ -209,7 +193,7 @@ def distributions(data: Instance, outcome: Outcome) -> Figure:
 
 def profit_spread(samples: Samples) -> Figure:
     """Draw how profit spreads over sampled shares, for each plan."""
-    figure = Figure(figsize=(11, 4.4), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=(11, 4.4), dpi=DPI, layout="constrained")
     panels = figure.subplots(1, len(samples), squeeze=False)[0]
     for axes, (source, plans) in zip(panels, samples.items(), strict=True):
         every = np.concatenate(list(plans.values()))
