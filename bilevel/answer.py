@@ -14,7 +14,10 @@ Progress = Callable[[MipProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What solving the image gave: a point of its MPEC, its objective, and the proven lower bound."""
+    """What solving the image gave: a point of its MPEC, its objective, and the proven lower bound.
+
+    ``proof`` says what the bound rests on besides the data.
+    """
 
     status: str
     point: Floats | None
@@ -22,6 +25,7 @@ class Answer:
     bound: float
     nodes: int
     seconds: float
+    proof: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

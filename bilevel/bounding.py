@@ -15,6 +15,7 @@ from bilevel.highs import HighsOptions, PersistentHighs
 from reformulations.bases import MOST_ROWS, basis_bounds, independent_directions
 from reformulations.big_m import LARGEST_M
 from reformulations.bounds import BASIS, INTERVAL, RELAXATION, USER, Bounds, Source, padded
+from reformulations.cutoff import with_cutoff
 from reformulations.interval import activity_range, propagate
 from reformulations.neighbourhoods import Neighbourhood, Neighbourhoods, entries_by_player
 from reformulations.programs import MPEC, Booleans, Columns, Floats, Integers, MixedIntegerProgram, Rows
@@ -54,7 +55,9 @@ class _Wanted:
     equalities: Booleans
 
 
-def derive_bounds(mpec: MPEC, given: Given | None = None, threads: int | None = None) -> Derived:
+def derive_bounds(
+    mpec: MPEC, given: Given | None = None, threads: int | None = None, cutoff: float | None = None
+) -> Derived:
     """Bound every multiplier and slack from the data and from what is ``given``.
 
     In this order: bound propagation over all rows of the MPEC, then for each follower the basis
@@ -63,8 +66,11 @@ def derive_bounds(mpec: MPEC, given: Given | None = None, threads: int | None = 
     row active and the opposite multiplier at zero, for a slack with the multiplier at zero. All hold at
     every leader decision. Where a bound is given, no program is spent on what is finite; what
     programs find with the help of given bounds counts as given. Nothing is guessed: what cannot be
-    bounded stays infinite.
+    bounded stays infinite. With a ``cutoff``, the bounds hold where the (linear) objective is at most that.
     """
+    if cutoff is not None:
+        derived = derive_bounds(with_cutoff(mpec, cutoff), given, threads)
+        return replace(derived, mpec=replace(derived.mpec, rows=mpec.rows), bounds=derived.bounds.by_cutoff())
     options = HighsOptions(threads=threads)
     index = cache(lambda: Neighbourhoods.of(mpec))
     box = propagate(mpec.rows, mpec.columns.lower, mpec.columns.upper)

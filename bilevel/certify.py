@@ -93,6 +93,8 @@ class Certificate:
         The leader's objective over all optimal responses.
     tolerance
         Up to which residuals and differences pass.
+    proof
+        What the bound rests on besides the data and is true of it: a cutoff by a point that was found.
     """
 
     followers: tuple[FollowerLine, ...]
@@ -104,6 +106,7 @@ class Certificate:
     assumptions: tuple[str, ...]
     tie: TieGap
     tolerance: float
+    proof: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -143,6 +146,7 @@ class Certificate:
         upper = ", ".join(f"{kind} {residual(worst.value)}" for kind, worst in self.leader.kinds())
         parts += [Text(f"leader: {upper}"), _follower_table(self.followers, self.tolerance)]
         parts.extend(Text(f"assumed: {assumption}", "yellow") for assumption in self.assumptions)
+        parts.extend(Text(f"proof: {sentence}") for sentence in self.proof)
         parts.extend(Text(sentence) for sentence in tie_sentences(self.tie, self.tolerance))
         return Group(*parts)
 

@@ -12,10 +12,13 @@ from pyomo.core.base.constraint import Constraint, ConstraintData
 from pyomo.core.base.var import Var, VarData
 
 from bilevel import scip
-from bilevel.errors import InvalidGame, NoBound, NotApplicable
+from bilevel.answer import Limits
+from bilevel.errors import BilevelError, InvalidGame, NoBound, NotApplicable
+from bilevel.first_incumbent import first_incumbent
 from bilevel.methods import KKT, SOS1, Branching, Indicator, Method
 from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
+from bilevel.tightening import proof
 from bilevel.write import to_pyomo, write
 from reformulations import refusal
 from reformulations.cone_rows import follower_cones
@@ -23,6 +26,11 @@ from reformulations.programs import BilevelProgram, MixedIntegerProgram
 from reformulations.spatial import SpatialProgram
 
 SOLVERS = ("auto", "highs", "scip")
+
+CUTOFF_SECONDS = 0.5
+"""Time to look for a point by which multipliers are bounded that nothing else bounds."""
+
+Given = Mapping[int, tuple[float, float]] | float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +104,27 @@ def compile_read(game: Game, method: Method | str, threads: int | None = None, s
     if isinstance(method, str):
         return Compiled(game, _compiled_automatically(game.program, threads, solver))
     given = given_bounds(game, method_bounds(chosen))
-    return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
+    try:
+        return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
+    except NoBound as missing:
+        image = _compiled_with_cutoff(game.program, chosen, given, threads)
+        if image is None:
+            raise missing from None
+        return Compiled(game, image)
+
+
+def _compiled_with_cutoff(program: BilevelProgram, method: Method, given: Given, threads: int | None) -> Image | None:
+    """Compile with bounds that hold where the leader does at least as well as at a point found; None where none do."""
+    try:
+        searched = compile_program(program, Branching(), threads=threads)
+        found = first_incumbent(searched, Limits(threads=threads), CUTOFF_SECONDS)
+        if found is None or len(searched.mpec.products):
+            return None
+        value = searched.mpec.objective(found)
+        image = compile_program(program, method, given, threads=threads, cutoff=value)
+    except BilevelError:
+        return None
+    return replace(image, proof=(proof(image, value),), notes=(*image.notes, proof(image, value)))
 
 
 def _compiled_automatically(program: BilevelProgram, threads: int | None, solver: str) -> Image:
@@ -177,7 +205,7 @@ def chosen_method(method: Method | str) -> Method:
     return method
 
 
-def given_bounds(game: Game, bounds: Any) -> Mapping[int, tuple[float, float]] | float | None:
+def given_bounds(game: Game, bounds: Any) -> Given:
     """Return the user's bounds by position among the multipliers of the source."""
     if bounds is None or isinstance(bounds, (int, float)):
         return bounds

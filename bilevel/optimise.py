@@ -16,6 +16,7 @@ from bilevel.methods import Branching
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
 from bilevel.spatial_search import spatial_search
+from bilevel.tightening import is_loose, tightened
 from reformulations.patterns import at_pattern
 from reformulations.programs import Floats, MixedIntegerProgram
 from reformulations.spatial import SpatialProgram
@@ -47,6 +48,9 @@ BRANCHING_SECONDS = 0.005
 SHORTEST = 0.1
 """Seconds that are left to the method after the search for a start, and to that search."""
 
+TIGHTENING_SECONDS = 10.0
+"""Time for smaller big-M's; a fifth of the time limit where that is less."""
+
 LAST_SECONDS = 2.0
 """Time to look for any point where a limit has passed without one."""
 
@@ -70,7 +74,11 @@ def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answe
     began = time.perf_counter()
     if start is None:
         start = quick_start(image, limits)
-    answer = _optimised(image, replace(limits, time_limit=_left(limits, began)), start)
+    smaller = _tightened(image, limits, start)
+    answer = _optimised(smaller, replace(limits, time_limit=_left(limits, began)), start)
+    if answer.status == "infeasible" and smaller is not image:  # a point is known: HiGHS errs on narrow boxes
+        smaller, answer = image, _optimised(image, replace(limits, time_limit=_left(limits, began)), start)
+    answer = replace(answer, proof=smaller.proof)
     if answer.point is not None or answer.status not in ("time_limit", "limit"):
         return answer
     found = first_incumbent(image, limits, LAST_SECONDS)
@@ -89,6 +97,15 @@ def quick_start(image: Image, limits: Limits) -> Floats | None:
     limit = np.inf if limits.time_limit is None else limits.time_limit
     seconds = BRANCHING_SECONDS * pairs if branches else HEURISTIC_SECONDS
     return first_incumbent(image, limits, min(seconds, max(0.1 * limit, min(0.5 * limit, SHORTEST))))
+
+
+def _tightened(image: Image, limits: Limits, start: Floats | None) -> Image:
+    """Return the image with smaller big-M's where they are large, and a point is known or found."""
+    if not is_loose(image):
+        return image
+    seconds = TIGHTENING_SECONDS if limits.time_limit is None else min(TIGHTENING_SECONDS, 0.2 * limits.time_limit)
+    start = first_incumbent(image, limits, 0.2 * seconds) if start is None else start
+    return image if start is None else tightened(image, image.mpec.objective(start), limits, seconds)
 
 
 def _left(limits: Limits, began: float) -> float | None:

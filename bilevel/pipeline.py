@@ -15,7 +15,7 @@ from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, Method, StrongDuality
 from reformulations import big_m, indicator, kkt, refusal, sos1, strong_duality
-from reformulations.bounds import Bounds, assumptions
+from reformulations.bounds import CUTOFF, Bounds, assumptions
 from reformulations.canonical import Canonical
 from reformulations.conditions import require_continuous_followers, require_convex_followers
 from reformulations.follower_products import FollowerProducts
@@ -42,7 +42,7 @@ class Image:
     points to primal-dual points of ``source``. ``binaries[k]`` is the complementarity behind the
     ``k``-th binary that follows the MPEC's columns. ``program`` is a :class:`SpatialProgram` where it is
     for SCIP. ``assumes`` names what was not derived; ``notes``
-    say what was done.
+    say what was done, ``proof`` what derived bounds rest on besides the data.
     """
 
     source: BilevelProgram
@@ -54,6 +54,7 @@ class Image:
     method: Method
     assumes: tuple[str, ...]
     notes: tuple[str, ...]
+    proof: tuple[str, ...] = ()
 
     @property
     def linear_program(self) -> MixedIntegerProgram:
@@ -74,6 +75,7 @@ def compile_program(
     known: Bounds | None = None,
     threads: int | None = None,
     solver: Solver = "highs",
+    cutoff: float | None = None,
 ) -> Image:
     """Compile a game to one mixed-integer program.
 
@@ -87,9 +89,12 @@ def compile_program(
         Bounds of multipliers by the user: one number for all, or ranges by position ``0..m + 2 n``
         among the multipliers of the source, in the user's sign.
     known
-        Bounds derived before for the same lower level; they are reused and nothing is derived.
+        Bounds derived before for the same lower level; they are reused and nothing is derived. None that
+        rest on a cutoff: these hold in one program only.
     solver
         ``"scip"``: products that nothing linearises stay in the program.
+    cutoff
+        The objective (minimised) of a point that was found: bounds are derived for what is at least as good.
 
     Raises
     ------
@@ -97,9 +102,13 @@ def compile_program(
         When the game does not fit the method; names the component.
     NoBound
         When a bound is needed and none can be derived.
+    ValueError
+        When ``known`` rests on a cutoff.
     """
+    if known is not None and np.any(known.argument == CUTOFF):
+        raise ValueError("bounds that rest on a cutoff hold in the program they were derived for, and in no other")
     try:
-        return _compile(source, method, given, known, threads, solver)
+        return _compile(source, method, given, known, threads, solver, cutoff)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise
@@ -120,6 +129,7 @@ def _compile(
     known: Bounds | None,
     threads: int | None,
     solver: Solver,
+    cutoff: float | None,
 ) -> Image:
     require_continuous_followers(source)
     lifted, chains = _lifted(source) if solver == "scip" else (_unchanged(source), None)
@@ -139,7 +149,7 @@ def _compile(
         _refuse_without_point(mpec, bounds, linear.program, source.players, threads)
     elif known is None:
         given_ranges = None if given is None else _given_ranges(mpec, _multiplier_signs(source, to_source, mpec), given)
-        derived = derive_bounds(mpec, given_ranges, threads)
+        derived = derive_bounds(mpec, given_ranges, threads, cutoff)
         if derived.infeasible:
             refuse_hopeless_followers(mpec, source.players, threads)
             raise InfeasibleGame(NO_POINT)

@@ -147,6 +147,7 @@ def _solution(compiled: Compiled, answer: Answer, limits: Limits, began: float) 
         assumptions=image.assumes,
         threads=limits.threads,
     )
+    certificate = replace(certificate, proof=answer.proof)
     return Solution(
         status=_status(answer, certificate),
         objective=certificate.objective,

@@ -30,10 +30,11 @@ ARGUMENTS = (
     "a linear program over the relaxation",
     "a basis of independent active rows",
     "the user",
+    "a linear program with an incumbent as cutoff",
 )
 """How a bound was found; ``Bounds.argument`` indexes this tuple."""
 
-NO_ARGUMENT, COLUMN, INTERVAL, RELAXATION, BASIS, USER = range(len(ARGUMENTS))
+NO_ARGUMENT, COLUMN, INTERVAL, RELAXATION, BASIS, USER, CUTOFF = range(len(ARGUMENTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Bounds:
             source=np.where(changed, int(source), self.source),
             argument=np.where(changed, argument, self.argument),
         )
+
+    def by_cutoff(self) -> Bounds:
+        """Return the bounds, those that were derived labelled as resting on a cutoff."""
+        derived = (self.source == Source.DERIVED) & (self.argument != COLUMN)
+        return replace(self, argument=np.where(derived, CUTOFF, self.argument))
 
     def take(self, entries: Integers) -> Bounds:
         """Return the bounds of some of the rows."""
