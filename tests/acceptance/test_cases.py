@@ -43,19 +43,24 @@ SPATIAL = {
 NO_MULTIPLIER_BOUND = "no finite bound can be derived for its multiplier"
 NO_SLACK_BOUND = "no finite bound can be derived for its slack"
 
+BOUNDED_BY_CUTOFF = {
+    "jump_12_a0",
+    "jump_12_a0.1",
+    "jump_12_a0.2",
+    "bileveljump_HTP_quad09",
+    "bolib_TollSettingP4",
+    "bolib_TollSettingP5",
+    "jump_eq_price",
+}
 WITHOUT_BOUND: dict[str, str] = {
     # the leader's variables are not bounded, hence nor are slacks
     "bileveljump_11a": NO_SLACK_BOUND,
     "bolib_DempeFranke2011Ex42": NO_SLACK_BOUND,
     "bolib_MershaDempe2006Ex2": NO_SLACK_BOUND,
     "bolib_Yezza1996Ex41": NO_SLACK_BOUND,
-    "jump_12_a0": NO_SLACK_BOUND,
-    "jump_12_a0.1": NO_SLACK_BOUND,
-    "jump_12_a0.2": NO_SLACK_BOUND,
     # the leader's prices are not bounded, hence nor are multipliers
     "bileveljump_HTP_quad04": NO_MULTIPLIER_BOUND,
     "bileveljump_HTP_quad06b": NO_MULTIPLIER_BOUND,
-    "bileveljump_HTP_quad09": NO_MULTIPLIER_BOUND,
     "bolib_DempeLohse2011Ex31a": NO_MULTIPLIER_BOUND,
     "bolib_DempeLohse2011Ex31b": NO_MULTIPLIER_BOUND,
     "bolib_FalkLiu1995": NO_MULTIPLIER_BOUND,
@@ -64,9 +69,6 @@ WITHOUT_BOUND: dict[str, str] = {
     "bolib_Outrata1990Ex2a": NO_MULTIPLIER_BOUND,
     "bolib_TollSettingP2": NO_MULTIPLIER_BOUND,
     "bolib_TollSettingP3": NO_MULTIPLIER_BOUND,
-    "bolib_TollSettingP4": NO_MULTIPLIER_BOUND,
-    "bolib_TollSettingP5": NO_MULTIPLIER_BOUND,
-    "jump_eq_price": NO_MULTIPLIER_BOUND,
     # some decisions of the leader leave the follower's feasible set without interior
     "derivedLP_2AP05-1": NO_MULTIPLIER_BOUND,
     "derivedLP_binarybmilplib_10_1": NO_MULTIPLIER_BOUND,
@@ -195,6 +197,16 @@ def test_kkt_refuses_by_row_what_cannot_be_bounded(name: str, cases_folder: Path
         bl.solve(model, method=bl.KKT())
     assert WITHOUT_BOUND[name] in str(refusal.value)
     unbounded[name] = str(refusal.value)
+
+
+@cases(lambda name: name in BOUNDED_BY_CUTOFF)
+def test_kkt_solves_what_only_a_cutoff_bounds(name: str, cases_folder: Path):
+    model, expected = declared(name, cases_folder)
+    solution = bl.solve(model, method=bl.KKT(), gap=1e-7)
+    assert solution.status == "optimal"
+    assert solution.certificate is not None
+    assert solution.certificate.proof
+    assert solution.objective == pytest.approx(expected.optimum, rel=expected.tolerance, abs=expected.tolerance)
 
 
 @cases(lambda name: name in INTEGER_FOLLOWER)
