@@ -25,6 +25,8 @@ from bilevel.explanation import Explanation
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
 from bilevel.io.files import write_game as write
 from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, StrongDuality, ValueFunction
+from bilevel.mixed import MixedEquilibrium, mixed_equilibrium
+from bilevel.nash import Contender, Equilibrium, nash
 from bilevel.plugin import BilevelSolver
 from bilevel.solution import Solution
 from bilevel.solve import solve
@@ -38,6 +40,8 @@ __all__ = [
     "BilevelSolver",
     "Branching",
     "Compiled",
+    "Contender",
+    "Equilibrium",
     "Explanation",
     "Follower",
     "Indicator",
@@ -45,6 +49,7 @@ __all__ = [
     "InfeasibleGame",
     "InvalidFile",
     "InvalidGame",
+    "MixedEquilibrium",
     "Multiplier",
     "NoBound",
     "NotApplicable",
@@ -60,6 +65,8 @@ __all__ = [
     "compile",
     "diagnose",
     "explain",
+    "mixed_equilibrium",
+    "nash",
     "solve",
     "uncertainty",
     "write",
