@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,17 +86,32 @@ class FollowerAnswers:
         return Visit(held, tuple(point for point, _ in found), optima, outcome.point if known else None, value)
 
     def robust(
-        self, relaxation: HighPoint, visit: Visit, follower: int, share: float, beaten: float, seconds: float
-    ) -> Floats | None:
-        """Return a response better than ``beaten`` that is feasible at many leader decisions of the relaxation's box.
+        self,
+        relaxation: HighPoint,
+        visit: Visit,
+        follower: int,
+        shares: Sequence[float],
+        beaten: float,
+        seconds: float,
+    ) -> list[Floats]:
+        """Return responses better than ``beaten`` that are feasible at many leader decisions of the relaxation's box.
 
-        ``share`` says where between the best objective and the beaten one its own may lie.
+        ``shares`` say where between the best objective and the beaten one their own may lie.
         """
         optimum = float(visit.optima[follower])
-        found = robust_response(relaxation, visit.held, follower, optimum + share * (beaten - optimum))
-        options = replace(self._options, gap=0.01, time_limit=min(_ROBUST_SECONDS, seconds))
-        outcome = PersistentHighs(found.program, options).solve()
-        return None if outcome.point is None else _placed(relaxation.game, found, outcome.point[: len(found.columns)])
+        found = robust_response(relaxation, visit.held, follower, np.inf)
+        solver = PersistentHighs(found.program, replace(self._options, gap=0.01))
+        until, target = time.perf_counter() + seconds, np.array([len(found.program.rows) - 1])
+        points = []
+        for share in shares:
+            left = until - time.perf_counter()
+            if left <= 0 or self._options.stopped():
+                break
+            side = np.array([optimum + share * (beaten - optimum)])
+            solver.change_row_bounds(target, np.array([-np.inf]), side)
+            outcome = solver.solve(time_limit=min(_ROBUST_SECONDS, left))
+            points += [] if outcome.point is None else [outcome.point[: len(found.columns)]]
+        return [_placed(relaxation.game, found, point) for point in points]
 
     def steady(self, relaxation: HighPoint, visit: Visit, follower: int, seconds: float) -> Floats | None:
         """Return the best response found that is feasible whatever the leader does within the relaxation's box."""

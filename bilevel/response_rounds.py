@@ -21,7 +21,14 @@ from bilevel.response_answer import ResponseAnswer, ResponseRound
 from bilevel.response_boxes import boxed_below, greatest_values, is_boxed
 from bilevel.response_regions import Region, halves
 from reformulations.high_point import HighPoint
-from reformulations.integer_responses import Block, block_of, exclusion, objective_step
+from reformulations.integer_responses import (
+    Block,
+    Conditions,
+    block_within,
+    conditions_of,
+    exclusion,
+    objective_step,
+)
 from reformulations.programs import LEADER, Floats
 from reformulations.response_master import master
 from reformulations.response_rules import Rule, fixed_rule
@@ -73,7 +80,7 @@ class Rounds:
         self._visit: Visit | None = None
         self._best: Floats | None = None
         self._epsilon, self._known = 0.0, 0
-        self._rules: list[Rule] = []
+        self._stored: list[Conditions] = []
         self._blocks: list[Block] = []
         self._rounds: list[ResponseRound] = []
         self._notes: list[str] = []
@@ -116,7 +123,7 @@ class Rounds:
             else:
                 status = "infeasible" if self._lower() == np.inf else "limit"
                 break
-        said = f"responses of integer followers in {len(self._rounds)} rounds, {len(self._rules)} stored; HiGHS"
+        said = f"responses of integer followers in {len(self._rounds)} rounds, {len(self._stored)} stored; HiGHS"
         rounds, notes = tuple(self._rounds), tuple(self._notes)
         return ResponseAnswer(status, self._best, self._upper, self._lower(), said, rounds, notes)
 
@@ -219,20 +226,18 @@ class Rounds:
                 continue
             n = len(response)
             stored = [response if visit.chosen is None else visit.chosen[:n]]
-            for share in _SHARES:
-                seconds = max(self._remaining(), 0.1)
-                robust = self._answers.robust(self._relaxation, visit, follower, share, reached, seconds)
-                stored += [] if robust is None else [robust]
+            stored += self._answers.robust(self._relaxation, visit, follower, _SHARES, reached, self._remaining())
             for values in stored:
                 rule = self._answers.rule(visit, follower, values)
                 added += self._add(rule) or self._add(fixed_rule(self._relaxation, follower, values))
         return added
 
     def _add(self, rule: Rule) -> int:
-        block = block_of(self._relaxation, rule, self._epsilon)
+        response = conditions_of(self._relaxation, rule)
+        block = block_within(self._relaxation, response, self._epsilon)
         if block is None or any(block.says_the_same(other) for other in self._blocks):
             return 0
-        self._rules.append(rule)
+        self._stored.append(response)
         self._blocks.append(block)
         return 1
 
@@ -256,7 +261,7 @@ class Rounds:
 
     def _rewrite(self) -> None:
         excluded = [block for block in self._blocks if block.follower < 0]
-        written = [block_of(self._relaxation, rule, self._epsilon) for rule in self._rules]
+        written = [block_within(self._relaxation, response, self._epsilon) for response in self._stored]
         self._blocks = [block for block in written if block is not None] + excluded
 
     def _go_on(self, point: Floats | None) -> bool:
@@ -270,9 +275,9 @@ class Rounds:
             if point is not None:
                 self._blocks.append(exclusion(self._relaxation, point))
             return point is not None
-        if np.isinf(self._bound) or (self._epsilon > 0.0 and len(self._rules) == self._known):
+        if np.isinf(self._bound) or (self._epsilon > 0.0 and len(self._stored) == self._known):
             return False
-        self._epsilon, self._known = (0.0 if self._epsilon > 0.0 else self._method.epsilon), len(self._rules)
+        self._epsilon, self._known = (0.0 if self._epsilon > 0.0 else self._method.epsilon), len(self._stored)
         self._rewrite()
         if not self._notes:
             self._notes.append(

@@ -172,8 +172,8 @@ class Tree:
         vertex = Vertex(point, self._matrix, node.lower, node.upper, self._row_lower, self._row_upper, columns, rows)
         reached = float(point[self._relaxation.value[follower]])
         seconds = max(min(self._remaining(), 60.0), 0.1)
-        robust = self._answers.robust(self._relaxation, visit, follower, _SHARE, reached, seconds)
-        for response in ([] if robust is None else [robust]) + [visit.responses[follower]]:
+        robust = self._answers.robust(self._relaxation, visit, follower, (_SHARE,), reached, seconds)
+        for response in [*robust, visit.responses[follower]]:
             block = block_of(self._relaxation, self._answers.rule(visit, follower, response), 0.0)
             row = None if block is None else linear_row(self._relaxation, block)
             if row is not None and row[1] - row[0] @ point > _WHOLE:

@@ -29,6 +29,7 @@ from reformulations.programs import (
     Stationarity,
 )
 from reformulations.refusal import NotApplicable
+from reformulations.switching_rows import switched_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class HighPoint:
         Mask ``(n,)`` of the leader's columns in such rows, or in products with a follower's columns in its objective.
     least, most
         What the leader's linear terms in each row add up to ``(m,)``, over all points of the relaxation.
+    switched
+        The column ``(m,)`` that a row does nothing but switch off, or -1.
+    worth
+        By how much the objective of its owner improves with one more of a column ``(n,)``, products left out.
     """
 
     game: BilevelProgram
@@ -62,6 +67,8 @@ class HighPoint:
     linking: Booleans
     least: Floats
     most: Floats
+    switched: Integers
+    worth: Floats
 
 
 def high_point(game: BilevelProgram) -> HighPoint:
@@ -110,7 +117,14 @@ def high_point(game: BilevelProgram) -> HighPoint:
     _refuse_products(game, linear)
     program = MixedIntegerProgram(linear.columns, linear.rows, linear.cost, linear.constant)
     least, most = activity_range(leader_terms(game), game.columns.lower, game.columns.upper)
-    return HighPoint(game, program, followers, n + np.arange(k), decided, linking, least, most)
+    switched = switched_columns(game, decided)
+    return HighPoint(game, program, followers, n + np.arange(k), decided, linking, least, most, switched, _worth(game))
+
+
+def _worth(game: BilevelProgram) -> Floats:
+    owner = game.column_owner
+    own = game.objectives.linear.tocsc()[owner, np.arange(len(owner))]
+    return np.asarray(-game.objectives.sense[owner] * np.asarray(own).ravel())
 
 
 def leader_terms(game: BilevelProgram) -> Matrix:

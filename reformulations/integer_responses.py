@@ -25,7 +25,7 @@ from reformulations.interval import activity_range
 from reformulations.programs import LEADER, Booleans, Floats, Integers, Matrix, Product
 from reformulations.response_rules import Rule
 from reformulations.responses import own_terms
-from reformulations.switches import gain_of, switching_rows
+from reformulations.switches import gain_of
 
 NEAR = 1e-6
 """Relative room within which a response satisfies a row."""
@@ -72,72 +72,26 @@ class Block:
         return same and near and bool(abs(self.cost - other.cost).sum() <= NEAR)
 
 
-def block_of(relaxation: HighPoint, rule: Rule, epsilon: float) -> Block | None:
-    """Return what a response says, or None where no leader decision within its box lets it be played.
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditions:
+    """Where a response is feasible and what it is worth, wherever the leader is: the same in every box.
 
-    Parameters
-    ----------
-    relaxation
-        Its program's bounds are the box of the leader's columns.
-    rule
-        The response.
-    epsilon
-        How far beyond its side, relative to it, a row must be to count as broken where continuous columns of the leader
-        move it. 0 counts what is at the side as broken: nothing bilevel feasible is lost. Rows moved by integers alone
-        with rational coefficients need none: they are broken from the next multiple of the greatest common divisor on.
+    ``lower <= forms @ x + offset <= upper``, each condition with the row of the game that it stands for, or -1 where it
+    is a bound of a moving column; ``cost @ x + constant`` is the response's objective.
     """
-    game, box = relaxation.game, relaxation.program.columns
-    forms, offset, lower, upper, source = _conditions(relaxation, rule)
-    n = len(game.columns)
-    least, most = activity_range(forms, box.lower[:n], box.upper[:n])
-    if not rule.slope.nnz:
-        plain = np.flatnonzero((source >= 0) & ~np.isin(source, game.rows.products.index))
-        least[plain] = np.maximum(least[plain], relaxation.least[source[plain]])
-        most[plain] = np.minimum(most[plain], relaxation.most[source[plain]])
-    room = NEAR * (1 + np.abs(offset))
-    lower, upper = lower - offset, upper - offset
-    if np.any(least > upper + room) or np.any(most < lower - room):
-        return None
-    switching = switching_rows(relaxation, rule.follower) if rule.slope.nnz == 0 else {}
-    floor, levels, weights = game.columns.lower, [], []
-    replaced = {first: gain_of(relaxation, switching[second], 1.0) for first, second in rule.swaps}
-    for i in np.flatnonzero((most > upper + room) | (least < lower - room)).tolist():
-        entries = slice(forms.indptr[i], forms.indptr[i + 1])
-        columns, data = forms.indices[entries], forms.data[entries]
-        column = switching.get(int(source[i]))
-        weight = np.inf if column is None else gain_of(relaxation, column, float(rule.point[column] - floor[column]))
-        weight -= replaced.get(int(source[i]), 0.0)
-        for broken, sign, side in (
-            (most[i] > upper[i] + room[i], 1.0, upper[i]),
-            (least[i] < lower[i] - room[i], -1.0, lower[i]),
-        ):
-            if broken:
-                levels.append(level_beyond(game.columns.integer, columns, sign * data, float(sign * side), epsilon))
-                weights.append(weight)
-    for first, second in rule.swaps:
-        i = int(np.flatnonzero(source == second)[0])
-        entries = slice(forms.indptr[i], forms.indptr[i + 1])
-        own = float(game.rows.matrix[[second]][:, [switching[second]]].toarray()[0, 0])
-        sign, side = (1.0, upper[i] - own) if own > 0 else (-1.0, own - lower[i])
-        data = sign * forms.data[entries]
-        levels.append(level_beyond(game.columns.integer, forms.indices[entries], data, float(side), epsilon))
-        weights.append(replaced[first])
-    cost, constant = _objective(relaxation, rule)
-    return Block(rule.follower, cost, constant, tuple(levels), tuple(weights))
+
+    rule: Rule
+    forms: Matrix
+    offset: Floats
+    lower: Floats
+    upper: Floats
+    source: Integers
+    cost: Matrix
+    constant: float
 
 
-def exclusion(relaxation: HighPoint, point: Floats) -> Block:
-    """Return the block that some linking column, all integer, differs from its value at ``point``."""
-    levels = []
-    for j in np.flatnonzero(relaxation.linking).tolist():
-        value = float(np.round(point[j]))
-        levels += [Level((j,), (1.0,), value + 1), Level((j,), (-1.0,), 1 - value)]
-    n = len(relaxation.game.columns)
-    return Block(-1, sparse.csr_array((1, n)), -1.0, tuple(levels), (1.0,) * len(levels))
-
-
-def _conditions(relaxation: HighPoint, rule: Rule) -> tuple[Matrix, Floats, Floats, Floats, Integers]:
-    """Return ``lower <= forms @ x + offset <= upper``: rows and bounds of moving columns, and each one's row or -1."""
+def conditions_of(relaxation: HighPoint, rule: Rule) -> Conditions:
+    """Return where a response is feasible and what it is worth."""
     game, player = relaxation.game, int(relaxation.followers[rule.follower])
     rows = np.flatnonzero(relaxation.decided & (game.row_owner == player))
     place = np.full(len(game.rows), -1, np.int64)
@@ -150,13 +104,84 @@ def _conditions(relaxation: HighPoint, rule: Rule) -> tuple[Matrix, Floats, Floa
     forms = sparse.csr_array(sparse.vstack([held.linear + matrix @ rule.slope, rule.slope[moving]], format="csr"))
     forms.data[np.abs(forms.data) < 10.0**-_DIGITS] = 0.0
     forms.eliminate_zeros()
-    return (
+    return Conditions(
+        rule,
         forms,
         np.concatenate([held.offset, rule.point[moving]]),
         np.concatenate([game.rows.lower[rows], game.columns.lower[moving]]),
         np.concatenate([game.rows.upper[rows], game.columns.upper[moving]]),
         np.concatenate([rows, np.full(len(moving), -1)]),
+        *_objective(relaxation, rule),
     )
+
+
+def block_of(relaxation: HighPoint, rule: Rule, epsilon: float) -> Block | None:
+    """Return what a response says in the relaxation's box (:func:`block_within`)."""
+    return block_within(relaxation, conditions_of(relaxation, rule), epsilon)
+
+
+def block_within(relaxation: HighPoint, response: Conditions, epsilon: float) -> Block | None:
+    """Return what a response says, or None where no leader decision within its box lets it be played.
+
+    Parameters
+    ----------
+    relaxation
+        Its program's bounds are the box of the leader's columns.
+    response
+        Where it is feasible and what it is worth.
+    epsilon
+        How far beyond its side, relative to it, a row must be to count as broken where continuous columns of the leader
+        move it. 0 counts what is at the side as broken: nothing bilevel feasible is lost. Rows moved by integers alone
+        with rational coefficients need none: they are broken from the next multiple of the greatest common divisor on.
+    """
+    game, box = relaxation.game, relaxation.program.columns
+    rule, forms, offset, source = response.rule, response.forms, response.offset, response.source
+    n = len(game.columns)
+    least, most = activity_range(forms, box.lower[:n], box.upper[:n])
+    if not rule.slope.nnz:
+        plain = np.flatnonzero((source >= 0) & ~np.isin(source, game.rows.products.index))
+        least[plain] = np.maximum(least[plain], relaxation.least[source[plain]])
+        most[plain] = np.minimum(most[plain], relaxation.most[source[plain]])
+    room = NEAR * (1 + np.abs(offset))
+    lower, upper = response.lower - offset, response.upper - offset
+    if np.any(least > upper + room) or np.any(most < lower - room):
+        return None
+    is_switch = (source >= 0) & (rule.slope.nnz == 0)
+    switching = np.where(is_switch, relaxation.switched[source], -1)
+    floor, levels, weights = game.columns.lower, [], []
+    replaced = {first: gain_of(relaxation, int(relaxation.switched[second]), 1.0) for first, second in rule.swaps}
+    for i in np.flatnonzero((most > upper + room) | (least < lower - room)).tolist():
+        entries = slice(forms.indptr[i], forms.indptr[i + 1])
+        columns, data = forms.indices[entries], forms.data[entries]
+        column = int(switching[i])
+        weight = np.inf if column < 0 else gain_of(relaxation, column, float(rule.point[column] - floor[column]))
+        weight -= replaced.get(int(source[i]), 0.0)
+        for broken, sign, side in (
+            (most[i] > upper[i] + room[i], 1.0, upper[i]),
+            (least[i] < lower[i] - room[i], -1.0, lower[i]),
+        ):
+            if broken:
+                levels.append(level_beyond(game.columns.integer, columns, sign * data, float(sign * side), epsilon))
+                weights.append(weight)
+    for first, second in rule.swaps:
+        i = int(np.flatnonzero(source == second)[0])
+        entries = slice(forms.indptr[i], forms.indptr[i + 1])
+        own = float(game.rows.matrix[[second]][:, [int(relaxation.switched[second])]].toarray()[0, 0])
+        sign, side = (1.0, upper[i] - own) if own > 0 else (-1.0, own - lower[i])
+        data = sign * forms.data[entries]
+        levels.append(level_beyond(game.columns.integer, forms.indices[entries], data, float(side), epsilon))
+        weights.append(replaced[first])
+    return Block(rule.follower, response.cost, response.constant, tuple(levels), tuple(weights))
+
+
+def exclusion(relaxation: HighPoint, point: Floats) -> Block:
+    """Return the block that some linking column, all integer, differs from its value at ``point``."""
+    levels = []
+    for j in np.flatnonzero(relaxation.linking).tolist():
+        value = float(np.round(point[j]))
+        levels += [Level((j,), (1.0,), value + 1), Level((j,), (-1.0,), 1 - value)]
+    n = len(relaxation.game.columns)
+    return Block(-1, sparse.csr_array((1, n)), -1.0, tuple(levels), (1.0,) * len(levels))
 
 
 def _objective(relaxation: HighPoint, rule: Rule) -> tuple[Matrix, float]:

@@ -1,4 +1,4 @@
-"""Random games with integer followers against enumeration; about 700 of them in the long run."""
+"""Random games with integer followers against enumeration; about 900 of them in the long run."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def check(m: pyo.ConcreteModel, expected: float | None, method: bl.ValueFunction
     return solution
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(small_games().filter(consistent))
 def test_rounds_agree_with_enumeration(data: Data):
     check(declared(data), enumerated(data), ROUNDS)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(small_games().filter(consistent))
 def test_branch_and_cut_agrees_with_enumeration(data: Data):
     check(declared(data), enumerated(data), TREE)
@@ -69,7 +69,7 @@ def test_many_games_agree_with_enumeration(method: bl.ValueFunction):
     agrees()
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(small_games().filter(consistent), st.sampled_from([ROUNDS, TREE]))
 def test_followers_with_a_continuous_part_agree_with_intervals(data: Data, method: bl.ValueFunction):
     """The same games with the follower's second variable continuous."""
@@ -78,19 +78,37 @@ def test_followers_with_a_continuous_part_agree_with_intervals(data: Data, metho
     check(m, enumerated_mixed(data), method)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(price_games(), st.sampled_from([ROUNDS, TREE]))
 def test_two_followers_that_are_priced_agree_with_enumeration(data: Data, method: bl.ValueFunction):
     check(declared_prices(data), enumerated_prices(data), method)
 
 
-@settings(max_examples=8)
+@pytest.mark.long
+@pytest.mark.parametrize("method", [ROUNDS, TREE])
+def test_many_followers_that_are_priced_agree_with_enumeration(method: bl.ValueFunction):
+    @settings(max_examples=60)
+    @given(price_games())
+    def agrees(data: Data) -> None:
+        check(declared_prices(data), enumerated_prices(data), method)
+
+    agrees()
+
+
+@settings(max_examples=5)
 @given(st.integers(0, 10_000))
 def test_rounds_agree_with_enumeration_of_knapsack_interdiction(seed: int):
     check(interdict(**small_interdiction(seed)), optimum_by_enumeration(**small_interdiction(seed)), ROUNDS)
 
 
-@settings(max_examples=12)
+@pytest.mark.long
+@pytest.mark.parametrize("method", [ROUNDS, TREE])
+def test_much_knapsack_interdiction_agrees_with_enumeration(method: bl.ValueFunction):
+    for seed in range(20):
+        check(interdict(**small_interdiction(seed)), optimum_by_enumeration(**small_interdiction(seed)), method)
+
+
+@settings(max_examples=6)
 @given(st.integers(0, 10_000))
 def test_knapsack_interdiction_agrees_with_enumeration(seed: int):
     """Solved by branch and cut: the leader only wants what the follower does not."""
@@ -98,7 +116,7 @@ def test_knapsack_interdiction_agrees_with_enumeration(seed: int):
     assert "branch and cut" in check(interdict(**small_interdiction(seed)), expected, bl.ValueFunction()).method
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(moved_games())
 def test_games_with_a_continuous_leader_agree_with_a_grid(data: Any):
     """The bound is nowhere above the infimum over a fine grid, and the point is as good as it up to epsilon."""

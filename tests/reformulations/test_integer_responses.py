@@ -16,7 +16,7 @@ from reformulations.integer_responses import Level, block_of, common_divisor, ex
 from reformulations.intersection_cuts import AT_UPPER, BASIC, Vertex, free_set, intersection_cut
 from reformulations.refusal import NotApplicable
 from reformulations.response_rules import affine_rule, fixed_rule
-from reformulations.switches import substitutes, switching_rows
+from reformulations.switches import substitutes
 from tests.problems.interdiction import interdict
 from tests.problems.library import game, maximise, minimise, rows
 
@@ -115,7 +115,7 @@ def three_items() -> HighPoint:
 def test_rows_that_interdict_are_found_and_cost_what_the_item_is_worth():
     """Packing items 0 and 1 is worth 11, less 6 or 5 where one is forbidden."""
     image = three_items()
-    assert switching_rows(image, 0) == {2: 3, 3: 4, 4: 5}
+    assert image.switched.tolist() == [-1, -1, 3, 4, 5]
     block = block_of(image, fixed_rule(image, 0, np.array([0, 0, 0, 1.0, 1, 0])), 0.0)
     assert block is not None
     assert block.constant == -11
