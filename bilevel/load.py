@@ -13,8 +13,12 @@ def load(game: Game, values: Floats) -> None:
 
     Further entries (multipliers of a primal-dual point) are left aside; fixed variables keep
     their values. Values are not checked against domain and bounds, where a solver's tolerance
-    would raise alarm.
+    would raise alarm. A multilevel problem of PAO gets them in its levels.
     """
     StaleFlagManager.mark_all_as_stale()
     for variable, value in zip(game.variables, values.tolist(), strict=False):
         variable.set_value(value, skip_validation=True)
+    begin = 0
+    for level in game.levels:
+        level.x.values = values[begin : begin + level.x.num].tolist()
+        begin += level.x.num

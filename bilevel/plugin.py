@@ -17,7 +17,8 @@ from pyomo.opt import Solution as PyomoSolution
 from pyomo.opt import SolverFactory, SolverResults, SolverStatus, TerminationCondition
 from rich.console import Console
 
-from bilevel.errors import InvalidGame
+from bilevel.errors import InvalidGame, NotApplicable
+from bilevel.multilevel import is_multilevel
 from bilevel.read import Game
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solve import solve
@@ -108,6 +109,10 @@ class BilevelSolver:
         chosen = {**self.options, **(options or {})}
         for unknown in sorted(set(chosen) - set(OPTIONS)):
             raise InvalidGame(f"options={{{unknown!r}: ...}}: there is no such option; known are {', '.join(OPTIONS)}")
+        if is_multilevel(model) and not load_solutions:
+            raise NotApplicable(
+                "load_solutions=False", "a multilevel problem has its values in itself; solve a clone of it"
+            )
         before = [] if load_solutions else _values(model)
         solution = solve(model, time_limit=timelimit, progress=_printed(model) if tee else None, **chosen)
         if tee:
@@ -125,13 +130,18 @@ def _values(model: BlockData) -> list[tuple[VarData, float | None, bool]]:
 
 def _printed(model: BlockData) -> Callable[[Any], None]:
     """Return what prints one line of progress, in the leader's own sense."""
-    console = Console(highlight=False, markup=False)
-    sense = next((objective.sense for objective in walk(model).players[0].objectives), minimize)
+    console, sense = Console(highlight=False, markup=False), _leaders_sense(model)
 
     def show(news: Any) -> None:
         console.print(str(standing(news, float(sense)) or news), soft_wrap=True)
 
     return show
+
+
+def _leaders_sense(model: Any) -> Any:
+    if is_multilevel(model):
+        return minimize if model.U.minimize else maximize
+    return next((objective.sense for objective in walk(model).players[0].objectives), minimize)
 
 
 def _results(model: BlockData, solution: Solution, loaded: bool) -> SolverResults:  # noqa: FBT001

@@ -17,6 +17,7 @@ from bilevel.equilibrium import bounded, with_conditions
 from bilevel.errors import InvalidGame
 from bilevel.expressions import ExpressionReader
 from bilevel.game import Uncertain
+from bilevel.multilevel import is_multilevel, levels_of, program_of
 from bilevel.multipliers import multiplier_columns
 from bilevel.refuse import refuse_wrong_objectives
 from bilevel.rows import objectives_of, rows_of
@@ -51,6 +52,8 @@ class Game:
         Nature's components.
     column_of, row_of
         Column of a variable and row of a constraint by ``id``; ask :meth:`column` and :meth:`row`.
+    levels
+        The levels of a PAO multilevel problem, whose variables stand for the columns one level after the other.
     """
 
     program: BilevelProgram
@@ -60,6 +63,7 @@ class Game:
     uncertain: tuple[UncertainColumns, ...]
     column_of: dict[int, int]
     row_of: dict[int, int]
+    levels: tuple[Any, ...] = ()
 
     def column(self, variable: VarData) -> int:
         """Return the column of a variable.
@@ -91,8 +95,8 @@ class Game:
         return row
 
 
-def read(model: BlockData) -> Game:
-    """Read a game from a Pyomo model.
+def read(model: Any) -> Game:
+    """Read a game from a Pyomo model, or from a multilevel problem of PAO.
 
     Columns and rows come player by player, in the order leader, followers, nature, recourse; each
     unfixed variable of an active block is a column, fixed ones are constants. Rows keep the sides
@@ -105,6 +109,11 @@ def read(model: BlockData) -> Game:
     NotApplicable
         For a term that is neither linear nor a product of two variables.
     """
+    if is_multilevel(model):
+        from bilevel.io.declare import declare  # what reads and writes files imports this module
+
+        declared = declare(program_of(model), model.name or "multilevel problem")
+        return replace(read(declared), levels=tuple(levels_of(model)))
     if not isinstance(model, BlockData) or not model.is_constructed():
         raise InvalidGame(
             f"{getattr(model, 'name', model)!r}: a game is a constructed Pyomo model; give a ConcreteModel"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bilevel.errors import InvalidGame
-from bilevel.walk import Player
+from bilevel.player import Player
 from reformulations.programs import Role
 
 

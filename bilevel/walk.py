@@ -3,45 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pyomo.core.base.action import BuildAction
 from pyomo.core.base.block import Block, BlockData
 from pyomo.core.base.boolean_var import BooleanVar
 from pyomo.core.base.check import BuildCheck
 from pyomo.core.base.component import Component, ComponentData
-from pyomo.core.base.constraint import Constraint, ConstraintData
+from pyomo.core.base.constraint import Constraint
 from pyomo.core.base.expression import Expression
-from pyomo.core.base.objective import Objective, ObjectiveData
+from pyomo.core.base.objective import Objective
 from pyomo.core.base.param import Param
 from pyomo.core.base.set import RangeSet, Set
 from pyomo.core.base.suffix import Suffix
-from pyomo.core.base.var import Var, VarData
-from pyomo.mpec.complementarity import Complementarity, ComplementarityData
+from pyomo.core.base.var import Var
+from pyomo.mpec.complementarity import Complementarity
 
-from bilevel.equilibrium import Condition, conditions_of
-from bilevel.errors import InvalidGame
+from bilevel.equilibrium import conditions_of
+from bilevel.errors import InvalidGame, NotApplicable
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
+from bilevel.player import Player
+from bilevel.submodels import is_submodel, share_out
 from reformulations.programs import Role
 
 # A BooleanVar can only be used in components that are refused, so that a declared one is harmless.
 READABLE = frozenset(
     {Block, BooleanVar, BuildAction, BuildCheck, Constraint, Expression, Objective, Param, RangeSet, Set, Suffix, Var}
 )
-
-
-@dataclass(slots=True, eq=False)
-class Player:
-    """One player while the walk collects what it owns."""
-
-    name: str
-    role: Role
-    block: BlockData | None
-    variables: list[VarData] = field(default_factory=list)
-    rows: list[ConstraintData] = field(default_factory=list)
-    objectives: list[ObjectiveData] = field(default_factory=list)
-    pairs: list[ComplementarityData] = field(default_factory=list)
-    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +47,15 @@ def walk(model: BlockData) -> Declarations:
     A variable or row belongs to the innermost follower or recourse block it is declared in, else
     to the leader; nature's variables belong to nature and multipliers to the leader wherever they
     stand. Players come in the order leader, followers, nature, recourse; complementarity conditions of
-    a follower are players of their own after it (:mod:`bilevel.equilibrium`).
+    a follower are players of their own after it (:mod:`bilevel.equilibrium`). PAO's submodels are followers
+    by their own rule (:mod:`bilevel.submodels`).
 
     Raises
     ------
     InvalidGame
         For nested followers and for active components that cannot be read.
+    NotApplicable
+        For nested submodels.
     """
     leader = Player("leader", Role.LEADER, model)
     nature = Player("nature", Role.NATURE, None)
@@ -86,7 +77,7 @@ def walk(model: BlockData) -> Declarations:
                 owner.objectives.extend(data for data in _own_data(component) if data.active)
             elif component.ctype is Complementarity and owner.role == Role.FOLLOWER:
                 owner.pairs.extend(pair for pair in _own_data(component) if pair.active)
-            elif component.ctype is Block:
+            elif component.ctype is Block or is_submodel(component):
                 blocks = (data for data in _own_data(component) if data.active)
                 inner.extend((data, _owner_of(component, data, owner)) for data in blocks)
             elif component.ctype not in READABLE:
@@ -95,6 +86,7 @@ def walk(model: BlockData) -> Declarations:
     if found.uncertain:
         players.append(nature)
     players.sort(key=lambda player: player.role)
+    share_out(players)
     players[:] = [part for player in players for part in (_in_equilibrium(player) if player.pairs else [player])]
     return found
 
@@ -122,9 +114,12 @@ def _in_equilibrium(player: Player) -> list[Player]:
 
 def _owner_of(component: Block, data: BlockData, owner: Player) -> Player:
     """Return the player that owns what a block declares."""
-    if not isinstance(component, (Follower, Recourse)):
+    submodel = is_submodel(component)
+    if not submodel and not isinstance(component, (Follower, Recourse)):
         return owner
-    role = Role.FOLLOWER if isinstance(component, Follower) else Role.RECOURSE
+    if submodel and owner.role == Role.FOLLOWER:
+        raise NotApplicable(data.name, f"it is a submodel of {owner.name}, which makes three levels; games have two")
+    role = Role.FOLLOWER if submodel or isinstance(component, Follower) else Role.RECOURSE
     if owner.role == Role.FOLLOWER:
         raise InvalidGame(
             f"{data.name}: a follower has neither followers nor recourse of its own; "
