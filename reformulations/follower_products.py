@@ -9,6 +9,7 @@ from scipy import sparse
 
 from reformulations.big_m import LARGEST_M
 from reformulations.canonical import rows_with_own_columns
+from reformulations.decision_boxes import decision_boxes
 from reformulations.interval import propagate
 from reformulations.products import envelope_rows
 from reformulations.programs import (
@@ -44,7 +45,8 @@ class FollowerProducts:
     the same ``y``. Because ``L`` and ``U`` are strictly outside the range of ``y``, no row of the
     envelope but those that say ``w = 0`` or ``w = y`` is ever active, so the multipliers of the
     follower's own rows and bounds are those of the source; the others are dropped on the way back.
-    Bounds that are not declared are propagated from the rows of the owner of ``y``. Products of two
+    Bounds that are not declared are propagated from the rows of the owner of ``y``, at each decision on a few binaries
+    where they do not follow from all of them (:mod:`reformulations.decision_boxes`). Products of two
     leader columns go to a leader's column. Rows without a column of their follower are left alone.
 
     Raises
@@ -146,6 +148,10 @@ def _boxes(program: BilevelProgram, wanted: Integers) -> tuple[Floats, Floats]:
         low, high = propagate(part, columns.lower, columns.upper)
         picked = open_ended & (owner == player)
         lower[picked], upper[picked] = low[wanted[picked]], high[wanted[picked]]
+        left = picked & ~(np.isfinite(lower) & np.isfinite(upper))
+        if left.any() and player != LEADER:
+            low, high = decision_boxes(program, player)
+            lower[left], upper[left] = np.maximum(lower, low[wanted])[left], np.minimum(upper, high[wanted])[left]
     return lower, upper
 
 

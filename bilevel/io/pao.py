@@ -34,11 +34,40 @@ __all__ = [
 NOT_NEEDED = ("linearize_bigm", "mip_solver", "mip_options", "nlp_solver", "nlp_options", "quiet")
 """Options of PAO's solvers that nothing here depends on: products are exact, and HiGHS solves."""
 
+PLACES = {
+    "LinearMultilevelProblem": "mpr",
+    "QuadraticMultilevelProblem": "mpr",
+    "SubModel": "pyomo",
+    "linearize_bilinear_terms": "mpr",
+}
+"""The module of PAO that each of its names is taken from."""
+
 EXTRA = 'pip install "bilevel-compiler[pao]"'
 
 
-def _import_pao() -> ModuleType:
-    """Import PAO with what it needs and does not find."""
+LinearMultilevelProblem: Any
+QuadraticMultilevelProblem: Any
+SubModel: Any
+linearize_bilinear_terms: Any
+
+
+def __getattr__(name: str) -> Any:
+    """Return one of PAO's own names."""
+    if name not in PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(getattr(import_pao(), PLACES[name]), name)
+
+
+def import_pao() -> Any:
+    """Import PAO with what it needs and does not find.
+
+    Raises
+    ------
+    ImportError
+        When PAO is not installed.
+    """
+    if find_spec("pao") is None:
+        raise ImportError(f"PAO is not installed: {EXTRA}")
     for name, value in (("NINF", -np.inf), ("PINF", np.inf)):
         if not hasattr(np, name):
             setattr(np, name, value)
@@ -65,16 +94,6 @@ def _pyutilib() -> dict[str, ModuleType]:
 
 def _refuse_command(*_: Any, **__: Any) -> None:
     raise NotApplicable("pao.mpr.MIBS", "it starts a program by pyutilib, which is not installed; use bilevel.solve")
-
-
-if find_spec("pao") is None:
-    raise ImportError(f"PAO is not installed: {EXTRA}")
-
-_PAO: Any = _import_pao()
-SubModel: Any = _PAO.pyomo.SubModel
-LinearMultilevelProblem: Any = _PAO.mpr.LinearMultilevelProblem
-QuadraticMultilevelProblem: Any = _PAO.mpr.QuadraticMultilevelProblem
-linearize_bilinear_terms: Any = _PAO.mpr.linearize_bilinear_terms
 
 
 class MultilevelSolver(BilevelSolver):
@@ -106,4 +125,13 @@ def Solver(name: str, **options: Any) -> Any:  # noqa: N802 - PAO's name
     ``Solver("pao.pyomo.FA")`` and ``Solver("pao.mpr.PCCG")`` are then the same exact solver, which also takes integer
     variables of followers.
     """
-    return MultilevelSolver(options) if name == "bilevel" or name.startswith("pao.") else _PAO.Solver(name, **options)
+    return (
+        MultilevelSolver(options)
+        if name == "bilevel" or name.startswith("pao.")
+        else import_pao().Solver(name, **options)
+    )
+
+
+# What is missing is supplied as soon as this module is imported, so that PAO's own imports work after it.
+if find_spec("pao") is not None:
+    import_pao()
