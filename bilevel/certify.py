@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bilevel.cone_checks import ConeCheck, Conic, check_cones
+from bilevel.multiplier_ranges import PriceLine, price_lines
 from bilevel.printing import html, number, plain, residual
 from bilevel.respond import Answered, optima, respond
 from bilevel.ties import TieGap, tie_gap
@@ -95,6 +96,8 @@ class Certificate:
         Up to which residuals and differences pass.
     proof
         What the bound rests on besides the data and is true of it: a cutoff by a point that was found.
+    prices
+        Variables that stand for multipliers, and between what ends the follower's optimal multipliers lie.
     """
 
     followers: tuple[FollowerLine, ...]
@@ -107,6 +110,7 @@ class Certificate:
     tie: TieGap
     tolerance: float
     proof: tuple[str, ...] = ()
+    prices: tuple[PriceLine, ...] = ()
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -148,6 +152,10 @@ class Certificate:
         parts.extend(Text(f"assumed: {assumption}", "yellow") for assumption in self.assumptions)
         parts.extend(Text(f"proof: {sentence}") for sentence in self.proof)
         parts.extend(Text(sentence) for sentence in tie_sentences(self.tie, self.tolerance))
+        degenerate = [line for line in self.prices if line.is_degenerate]
+        parts.extend(Text(f"degenerate: {line}") for line in degenerate[:_MOST_LINES])
+        if len(degenerate) > _MOST_LINES:
+            parts.append(Text(f"degenerate: {len(degenerate) - _MOST_LINES} more"))
         return Group(*parts)
 
     def __str__(self) -> str:
@@ -219,6 +227,7 @@ def certify(
         assumptions=tuple(assumptions),
         tie=tie_gap(held, answers, threads),
         tolerance=tolerance,
+        prices=price_lines(program, point, threads),
     )
 
 

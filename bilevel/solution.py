@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isnan
 from typing import Any, Literal
 
+import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.base.constraint import Constraint, ConstraintData
 from pyomo.core.base.var import Var, VarData
@@ -15,6 +17,7 @@ from rich.text import Text
 
 from bilevel.certify import Certificate
 from bilevel.errors import BilevelError, InvalidGame
+from bilevel.multiplier_ranges import multiplier_ranges
 from bilevel.printing import html, number, plain, residual
 from bilevel.read import Game
 from reformulations.programs import Floats, Role
@@ -107,24 +110,52 @@ class Solution:
             When the component is not of a follower of this game.
         """
         if isinstance(component, (Constraint, Var)) and component.is_indexed():
-            return {
-                index: self.multiplier(member, bound=bound)
-                for index, member in component.items()
-                if _takes_part(member)
-            }
-        point, n, m = self._known_point(), len(self.game.variables), len(self.game.constraints)
+            return {index: self.multiplier(member, bound=bound) for index, member in _members(component)}
+        point, position = self._known_point(), self._position(component, bound)
+        multiplier = float(point[len(self.game.variables) + position])
+        if isnan(multiplier):
+            raise BilevelError(
+                f"{component.name}: its quadratic row has no finite multiplier, because both sides are zero there"
+            )
+        return multiplier
+
+    def multiplier_range(self, component: Any, *, bound: Literal["lower", "upper"] = "upper") -> Any:
+        """Return the least and the greatest value of a multiplier over all optimal ones of its follower.
+
+        At a degenerate response a follower has many optimal multipliers, and :meth:`multiplier` is one of
+        them. The ends are the one-sided derivatives of the follower's optimum by the right-hand side, at the
+        decisions of the others; an infinite end says that beyond it the follower has no response at all. Two
+        linear programs a multiplier. Indexed components give a dict, without their inactive members.
+
+        Raises
+        ------
+        BilevelError
+            Without a solution, and where the solution is not optimal for the follower.
+        InvalidGame
+            When the component is not of a follower of this game.
+        NotApplicable
+            For followers with integer variables.
+        """
+        point, game = self._known_point(), self.game
+        if isinstance(component, (Constraint, Var)) and component.is_indexed():
+            members = list(_members(component))
+            targets = np.array([self._position(member, bound) for _, member in members], np.int64)
+            ends = multiplier_ranges(game.program, point, targets).tolist()
+            return {index: (low, high) for (index, _), (low, high) in zip(members, ends, strict=True)}
+        (low, high), *_ = multiplier_ranges(game.program, point, np.array([self._position(component, bound)])).tolist()
+        return low, high
+
+    def _position(self, component: Any, bound: str) -> int:
+        """Return the position of a multiplier among those of the game's rows, lower and upper bounds."""
+        game, n, m = self.game, len(self.game.variables), len(self.game.constraints)
         if isinstance(component, ConstraintData):
-            row = self.game.row(component)
-            self._refuse_other_players(component.name, int(self.game.program.row_owner[row]))
-            if isnan(point[n + row]):
-                raise BilevelError(
-                    f"{component.name}: its quadratic row has no finite multiplier, because both sides are zero there"
-                )
-            return float(point[n + row])
+            row = game.row(component)
+            self._refuse_other_players(component.name, int(game.program.row_owner[row]))
+            return row
         if isinstance(component, VarData):
-            column = self.game.column(component)
-            self._refuse_other_players(component.name, int(self.game.program.column_owner[column]))
-            return float(point[n + m + column + (n if bound == "upper" else 0)])
+            column = game.column(component)
+            self._refuse_other_players(component.name, int(game.program.column_owner[column]))
+            return m + column + (n if bound == "upper" else 0)
         raise InvalidGame(f"{component}: only constraints and variables have multipliers")
 
     def _known_point(self) -> Floats:
@@ -162,6 +193,10 @@ class Solution:
 
     def _repr_html_(self) -> str:
         return html(self)
+
+
+def _members(component: Any) -> Iterator[tuple[Any, Any]]:
+    return ((index, member) for index, member in component.items() if _takes_part(member))
 
 
 def _takes_part(member: Any) -> bool:

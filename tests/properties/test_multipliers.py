@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from math import inf, isfinite
+from math import inf, isfinite, isinf
 
 import numpy as np
 import pytest
@@ -66,11 +66,18 @@ def with_bound(player: Player, j: int, which: str, step: float) -> Player:
     return replace(player, **{which: tuple(bounds)})
 
 
+def agree_with(ends: tuple[float, float], differences: tuple[float, float], room: float) -> bool:
+    """Tell whether two intervals are the same, infinite ends included."""
+    pairs = zip(ends, differences, strict=True)
+    return all(end == other if isinf(other) or isinf(end) else abs(end - other) <= room for end, other in pairs)
+
+
 @pytest.mark.parametrize("curved", [False, True], ids=["linear", "quadratic"])
 def test_multipliers_lie_between_the_one_sided_differences(*, curved: bool):
     """Where the value is smooth both differences are the multiplier; at a kink it lies between them.
 
-    All senses of rows, both senses of the objective, ranges (both sides move), and bounds of variables.
+    All senses of rows, both senses of the objective, ranges (both sides move), and bounds of variables. The range of
+    a multiplier over all optimal ones ends in the two differences.
     """
     seen: Counter[str] = Counter()
 
@@ -96,7 +103,11 @@ def test_multipliers_lie_between_the_one_sided_differences(*, curved: bool):
             low, high = bracket(player, [with_side(player, i, -STEP), with_side(player, i, STEP)], x)
             multiplier = solution.multiplier(follower.row[i])
             assert low - room <= multiplier <= high + room
+            answers = any(player.rows[i].on_followers)  # nothing responds to the other rows: they are the leader's
+            ends = (low, high) if answers else (0.0, 0.0)
+            assert agree_with(solution.multiplier_range(follower.row[i]), ends, room)
             seen["nonzero"] += abs(multiplier) > room
+            seen["interval"] += ends[1] - ends[0] > 1.0
             seen["smooth"] += high - low <= 2 * room
         for j in range(len(player.columns)):
             if player.lower[j] == player.upper[j]:
@@ -109,8 +120,9 @@ def test_multipliers_lie_between_the_one_sided_differences(*, curved: bool):
                 low, high = bracket(player, moved, x)
                 multiplier = solution.multiplier(follower.y[j], bound=which)
                 assert low - room <= multiplier <= high + room
+                assert agree_with(solution.multiplier_range(follower.y[j], bound=which), (low, high), room)
                 seen["nonzero bound"] += abs(multiplier) > room
 
     agree()
     assert seen["optimal"] >= 70
-    assert min(seen["nonzero"], seen["smooth"], seen["nonzero bound"]) >= 20
+    assert min(seen["nonzero"], seen["smooth"], seen["nonzero bound"], seen["interval"]) >= 20
