@@ -1,0 +1,107 @@
+"""Aggregators on the 33-bus feeder: data, equilibrium at nodal prices, and what the paper's iteration does."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+import bilevel as bl
+from models.ac_power_flow import has_pandapower
+from models.credit_points.checks import ac_checks, market_checks
+from models.credit_points.data import FOLDER, HOURS, Instance, read_instance
+from models.credit_points.equilibrium import Equilibrium, equilibrium_of, price_taking
+from models.credit_points.iteration import alternate
+from models.credit_points.network import NotServed, operated
+from models.tables import DataError
+
+
+@pytest.fixture(scope="module")
+def data() -> Instance:
+    return read_instance()
+
+
+@pytest.fixture(scope="module")
+def market(data: Instance) -> pyo.ConcreteModel:
+    m = price_taking(data)
+    solution = bl.solve(m, threads=1)
+    assert solution.status == "optimal"
+    assert solution.certificate.holds
+    return m
+
+
+@pytest.fixture(scope="module")
+def equilibrium(market: pyo.ConcreteModel, data: Instance) -> Equilibrium:
+    return equilibrium_of(market, data)
+
+
+def test_equilibrium_at_nodal_prices_passes_its_checks(
+    market: pyo.ConcreteModel, equilibrium: Equilibrium, data: Instance
+) -> None:
+    """Exact cones, no aggregator gains by another day (a linear program of its own), power balanced."""
+    verdicts = market_checks(equilibrium, market, data)
+    assert len(verdicts) == 4
+    assert all(verdicts.values()), verdicts
+
+
+def test_equilibrium_has_the_voltages_and_losses_of_newtons_method(equilibrium: Equilibrium, data: Instance) -> None:
+    if not has_pandapower():
+        pytest.skip("pandapower, the extra power, is not installed")
+    verdicts = ac_checks(equilibrium, data)
+    assert all(verdicts.values()), verdicts
+
+
+def test_fleets_charge_their_energy_and_prices_rise_along_the_feeder(equilibrium: Equilibrium, data: Instance) -> None:
+    for number, aggregator in data.aggregators.items():
+        needed = sum(fleet.energy_mwh for fleet in aggregator.fleets.values())
+        assert equilibrium.vehicles_mwh[number].sum() == pytest.approx(needed, abs=1e-6)
+    assert equilibrium.price[1] == pytest.approx(data.energy_price, abs=1e-5)
+    for bus, line in data.feeder.lines.items():
+        assert np.all(equilibrium.price[bus] >= equilibrium.price[line.source] - 1e-6)
+
+
+@pytest.mark.long
+def test_operator_and_aggregators_in_turn_do_not_settle(data: Instance) -> None:
+    """Every round moves some price by more than 50 yuan/MWh, the last as far as the one before."""
+    changes = list(islice(alternate(data), 5))
+    assert min(changes) > 50
+    assert changes[-1] == pytest.approx(changes[-2], abs=0.01)
+
+
+def test_contracts_beyond_the_network_are_refused(data: Instance) -> None:
+    with pytest.raises(NotServed, match="cannot serve"):
+        operated(data, dict.fromkeys(data.aggregators, np.full(len(HOURS), 5.0)))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "says"),
+    [
+        ("hours.csv", "load_share", "load", "hours.csv: column load_share is missing"),
+        ("hours.csv", "0,0.55,300", "0,nan,300", "hours.csv, row 2, column load_share: 'nan'"),
+        ("hours.csv", "375,240", "375,400", "hours.csv, row 2, column real_time_sell_yuan_per_mwh: 400 is above"),
+        ("hours.csv", "\n0,", "\n1,", "hours.csv, column hour: expected the hours 0 to 23 in order"),
+        ("aggregators.csv", "1,7,", "1,77,", "aggregators.csv, row 2, column bus: the feeder has no bus 77"),
+        ("aggregators.csv", "2,18,", "1,18,", "aggregators.csv, column aggregator: 1 occurs more than once"),
+        ("aggregators.csv", "1.0,0.5\n", "1.0,2.5\n", "row 2, column storage_initial_mwh: 2.5 is not between"),
+        ("fleets.csv", "\n1,1,18", "\n9,1,18", "fleets.csv, row 2, column aggregator: 9 is not in aggregators.csv"),
+        ("fleets.csv", "18,31,", "18,18,", "fleets.csv, row 2, column departure_hour: a stay lasts 1 to 24 hours"),
+        ("fleets.csv", "0.40,2.5", "0.01,2.5", "fleets.csv, row 2, column energy_mwh: only 0.13 MWh can be charged"),
+        ("fleets.csv", "\n1,2,8", "\n1,1,8", "fleets.csv, row 3, column fleet: aggregator 1 has fleet 1 twice"),
+        ("parameters.toml", "efficiency = 0.95", "efficiency = 0", "[storage], key efficiency: 0 is not a number"),
+        ("parameters.toml", "pu = 1.05", "pu = 2.05", "[network], key substation_voltage_pu: 2.05 is not between"),
+    ],
+)
+def test_bad_data_are_refused_with_file_row_and_column(
+    tmp_path: Path, file: str, old: str, new: str, says: str
+) -> None:
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "data"))
+    text = (folder / file).read_text(encoding="utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(DataError) as refusal:
+        read_instance(folder)
+    assert says in str(refusal.value)
