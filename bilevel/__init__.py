@@ -30,6 +30,7 @@ from bilevel.nash import Contender, Equilibrium, nash
 from bilevel.plugin import BilevelSolver
 from bilevel.solution import Solution
 from bilevel.solve import solve
+from bilevel.transformation import KKTTransformation, StrongDualityTransformation
 
 __all__ = [
     "CCG",
@@ -49,6 +50,7 @@ __all__ = [
     "InfeasibleGame",
     "InvalidFile",
     "InvalidGame",
+    "KKTTransformation",
     "MixedEquilibrium",
     "Multiplier",
     "NoBound",
@@ -58,6 +60,7 @@ __all__ = [
     "Solution",
     "SolverFailure",
     "StrongDuality",
+    "StrongDualityTransformation",
     "UnboundedFollower",
     "Uncertain",
     "ValueFunction",

@@ -23,6 +23,7 @@ from bilevel.read import Game
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solve import solve
 from bilevel.standing import standing
+from bilevel.suffixes import fill_suffixes
 from bilevel.walk import walk
 from reformulations.programs import LEADER, Floats, Role
 
@@ -120,6 +121,8 @@ class BilevelSolver:
         for variable, value, stale in before:
             variable.set_value(value, skip_validation=True)
             variable.stale = stale
+        if load_solutions and isinstance(model, BlockData):
+            fill_suffixes(model, solution)
         return _results(model, solution, load_solutions)
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.core.base.block import BlockData
+from pyomo.core.base.constraint import ConstraintData
+from pyomo.core.base.var import VarData
 
 from bilevel import scip
 from bilevel.errors import InvalidGame, NotApplicable
@@ -30,6 +33,14 @@ def to_pyomo(program: MixedIntegerProgram | SpatialProgram) -> pyo.ConcreteModel
         When the program has rows on condition, for which Pyomo has no component that its solvers take.
     """
     model = pyo.ConcreteModel()
+    write_into(model, program)
+    return model
+
+
+def write_into(
+    model: BlockData, program: MixedIntegerProgram | SpatialProgram
+) -> tuple[list[VarData], list[ConstraintData | None]]:
+    """Declare the program on a block, as :func:`to_pyomo`; return columns and rows, None for rows without columns."""
     labels = _unique(list(program.columns.names))
     columns = program.columns
     model.z = pyo.Var(labels)
@@ -42,6 +53,7 @@ def to_pyomo(program: MixedIntegerProgram | SpatialProgram) -> pyo.ConcreteModel
         variable.domain = pyo.Integers if whole else pyo.Reals
     rows, matrix, curved = program.rows, program.rows.matrix, set(program.rows.products.index.tolist())
     model.row = pyo.Constraint(pyo.Any)
+    declared: list[ConstraintData | None] = [None] * len(rows)
     for i, label in enumerate(_unique(list(rows.names))):
         begin, end = matrix.indptr[i], matrix.indptr[i + 1]
         if begin == end and i not in curved:
@@ -54,15 +66,16 @@ def to_pyomo(program: MixedIntegerProgram | SpatialProgram) -> pyo.ConcreteModel
             model.row[label] = body == low
         else:
             model.row[label] = (low if np.isfinite(low) else None, body, high if np.isfinite(high) else None)
+        declared[i] = model.row[label]
     model.objective = pyo.Objective(
         expr=program.constant + _linear(program.cost, variables) + _bilinear(program.products, variables)
     )
     if isinstance(program, SpatialProgram):
         _add_conditions(model, program, variables)
-    return model
+    return variables, declared
 
 
-def _add_conditions(model: pyo.ConcreteModel, program: SpatialProgram, variables: list[pyo.Var]) -> None:
+def _add_conditions(model: BlockData, program: SpatialProgram, variables: list[pyo.Var]) -> None:
     if len(program.indicators):
         raise NotApplicable("bl.Indicator()", "Pyomo states no row on condition; use bl.SOS1() or bl.BigM()")
     model.exclusive = pyo.SOSConstraint(

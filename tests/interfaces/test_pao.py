@@ -254,3 +254,11 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     problem.U.LL.A[problem.U] = [[1.0], [2.0]]
     with pytest.raises(bl.InvalidGame, match=r"U\.LL\[0\]\.A\[U\]: it is 2 x 1"):
         bl.solve(problem)
+
+
+def test_their_image_is_solved_by_solvers_of_pyomo() -> None:
+    m = example("pyomo", "pao2")
+    pyo.TransformationFactory("bilevel.kkt").apply_to(m)
+    pyo.SolverFactory("appsi_highs").solve(m)
+    assert pyo.value(m.o) == pytest.approx(18.5)
+    assert (m.x.value, m.z[1].value) == pytest.approx((2, 5.5))

@@ -115,3 +115,25 @@ def test_follower_that_can_never_respond_is_named_whatever_bounds_are_given() ->
     method = bl.KKT(complementarity=bl.BigM(bounds=100))
     with pytest.raises(bl.InfeasibleFollower, match="buyer"):
         pyo.SolverFactory("bilevel").solve(m, options={"method": method})
+
+
+def test_import_suffixes_get_the_followers_multipliers() -> None:
+    """At p = 5 one more unit of need costs the buyer 5, the price of both goods; no bound is worth any."""
+    m = seller()
+    m.dual = pyo.Suffix(direction=pyo.Suffix.IMPORT)
+    m.rc = pyo.Suffix(direction=pyo.Suffix.IMPORT_EXPORT)
+    m.dual[m.buyer.need] = 99.0
+    solver = pyo.SolverFactory("bilevel")
+    solver.solve(m, load_solutions=False)
+    assert m.dual[m.buyer.need] == 99.0
+    solver.solve(m)
+    assert dict(m.dual) == {m.buyer.need: pytest.approx(5)}
+    assert m.p not in m.rc
+    assert (m.rc[m.buyer.q], m.rc[m.buyer.o]) == pytest.approx((0, 0), abs=1e-6)
+
+
+def test_other_suffixes_stay_as_they_are() -> None:
+    m = seller()
+    m.dual = pyo.Suffix(direction=pyo.Suffix.LOCAL)
+    pyo.SolverFactory("bilevel").solve(m)
+    assert not len(m.dual)
