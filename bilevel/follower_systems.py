@@ -13,8 +13,8 @@ import pyomo.environ as pyo
 import sympy
 from pyomo.core.base.component import ComponentData
 
+from bilevel.player import Player
 from bilevel.symbols import Symbols, exact
-from bilevel.walk import Player
 
 Side = Literal["lower", "upper"]
 
