@@ -203,7 +203,7 @@ class _Game:
         for name in self.contenders:
             payoffs[name], bound, _ = self.response(name, profile)
             regret = _regret(self.sense[name], payoffs[name], bound)
-            regrets[name] = math.inf if math.isnan(regret) else max(regret, 0.0)
+            regrets[name] = math.inf if math.isnan(regret) else float(max(regret, 0.0)) + 0.0  # never -0
         return Equilibrium(status, profile, payoffs, regrets, cycle, rounds, tolerance)
 
     def _solve(self, contender: Contender) -> Solution:
