@@ -118,7 +118,8 @@ class _Search:
         limit, nodes = self._limits.time_limit, self._options.node_limit
         if self._limits.stopped():
             return "interrupted"
-        if limit is not None and time.perf_counter() - self._began > limit:
+        # without its root a search has no bound to show for the time it took
+        if limit is not None and self._nodes and time.perf_counter() - self._began > limit:
             return "time_limit"
         return "limit" if nodes is not None and self._nodes >= nodes else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -145,7 +146,13 @@ class _Model:
 
     def write(self, path: str) -> None:
         """Write the program as it was given."""
-        self._model.writeProblem(path, verbose=False)
+        # SCIP's interface restores the locale by a name that Python makes up for C.UTF-8, and fails where it is unknown
+        numbers = locale.setlocale(locale.LC_NUMERIC)
+        locale.setlocale(locale.LC_NUMERIC, "C")
+        try:
+            self._model.writeProblem(path, verbose=False)
+        finally:
+            locale.setlocale(locale.LC_NUMERIC, numbers)
 
     def _set_options(self, options: HighsOptions) -> None:
         settings: dict[str, bool | int | float | str] = {
