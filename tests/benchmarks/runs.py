@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
+import resource
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+import pyomo.environ as pyo
 
 import bilevel as bl
 from bilevel.errors import BilevelError
-from tests.problems.generated import CoupledGame, PriceGame, coupled_game, price_game
+from tests.problems.generated import CoupledGame, PriceGame, coupled_game, price_game, slater_game
 
 AGREE = 1e-6
 """Two proven optima are the same within this relative distance."""
+
+HARD = 1.5
+"""A process that does not stop when asked is ended at so many times its limit."""
 
 SHIFT_S = 0.1
 """Added to processor times before their geometric mean, so that fast instances do not decide alone."""
@@ -35,7 +44,9 @@ class Instance:
     @property
     def game(self) -> CoupledGame | PriceGame:
         """The arrays of the game."""
-        return coupled_game(int(self.size), self.seed) if self.family == "coupled" else price_game(self.size, self.seed)
+        if self.family == "prices":
+            return price_game(self.size, self.seed)
+        return (slater_game if self.family == "slater" else coupled_game)(int(self.size), self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Run:
     """What a method said of an instance: ``claim`` is the objective it calls optimal, None where it does not.
 
     ``certified`` tells that the certificate of the point holds (peers have none), ``proven`` that nothing was assumed
-    (no bound of a multiplier was given). ``refused`` says why a method does not apply.
+    (no bound of a multiplier was given). ``refused`` says why a method does not apply, ``bound`` what is proven.
     """
 
     instance: Instance
@@ -54,14 +65,49 @@ class Run:
     proven: bool = False
     refused: str = ""
     certified: bool = True
+    bound: float | None = None
 
 
 def own_run(instance: Instance, name: str, method: bl.methods.Method | str, limit: float) -> Run:
-    """Solve by one of our methods; processor time of reading, compiling, solving and certifying."""
+    """Solve by one of our methods in a process of its own, to a limit in processor seconds.
+
+    At the limit the solve is asked to stop, as by Ctrl-C; where it does not hear that, the process is ended later on.
+    """
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    child = fork.Process(target=_answer, args=(sender, instance, name, method, limit))
+    child.start()
+    sender.close()
+    try:
+        return receiver.recv()  # type: ignore[no-any-return]
+    except EOFError:
+        return Run(instance, name, limit)
+    finally:
+        child.join()
+        receiver.close()
+
+
+def _answer(sender: Connection, instance: Instance, name: str, method: bl.methods.Method | str, limit: float) -> None:
+    bl.solve(coupled_game(30, 0).model(), threads=1)  # what is imported late is not the method's
     model = instance.game.model()
+    most = int(time.process_time() + HARD * limit) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    signal.setitimer(signal.ITIMER_PROF, limit)
     began = time.process_time()
     try:
-        solution = bl.solve(model, method=method, time_limit=limit, threads=1)
+        run = _run(instance, name, method, model)
+    except KeyboardInterrupt:
+        run = Run(instance, name, time.process_time() - began)
+    signal.setitimer(signal.ITIMER_PROF, 0.0)
+    sender.send(run)
+
+
+def _run(instance: Instance, name: str, method: bl.methods.Method | str, model: pyo.ConcreteModel) -> Run:
+    """Solve; processor time of reading, compiling, solving and certifying."""
+    began = time.process_time()
+    try:
+        solution = bl.solve(model, method=method, threads=1)
     except BilevelError as refused:
         return Run(instance, name, time.process_time() - began, refused=f"{type(refused).__name__}: {refused}")
     seconds = time.process_time() - began
@@ -69,7 +115,7 @@ def own_run(instance: Instance, name: str, method: bl.methods.Method | str, limi
     closed = solution.status in ("optimal", "feasible") and solution.gap is not None and solution.gap <= AGREE
     holds = solution.certificate is not None and solution.certificate.holds
     claim = solution.objective if proven or closed else None
-    return Run(instance, name, seconds, solution.objective, claim, proven, certified=holds)
+    return Run(instance, name, seconds, solution.objective, claim, proven, certified=holds, bound=solution.bound)
 
 
 def peer_run(instance: Instance, name: str, python: str, limit: float) -> Run:

@@ -1,7 +1,7 @@
 """Which method proves what, and how fast: ``python -m tests.benchmarks.solve [--family coupled prices] ...``.
 
-Both families of :mod:`tests.problems.generated`, by every method that applies and, with ``--peers PYTHON``, by
-peers that are installed there. Times are processor seconds on one
+The families of :mod:`tests.problems.generated`, by every method that applies and, with ``--peers PYTHON``, by
+peers that are installed there. Times and limits are processor seconds on one
 thread; a run that does not close its gap counts with the whole limit. Answers called optimal that differ are printed
 as errors, and the exit code is then 1.
 """
@@ -36,9 +36,12 @@ METHODS: dict[str, bl.methods.Method | str] = {
     "M = 1e5": bl.KKT(complementarity=bl.BigM(bounds=1e5)),
     "branching": bl.Branching(),
     "strong duality": bl.StrongDuality(),
+    "SCIP SOS1": bl.KKT(complementarity=bl.SOS1()),
+    "SCIP indicators": bl.KKT(complementarity=bl.Indicator()),
 }
 PEERS = ("PAO FA", "discopt")
-SIZES = {"coupled": tuple(str(size) for size in COUPLED_SIZES), "prices": tuple(PRICE_SIZES)}
+PAIRS = tuple(str(size) for size in COUPLED_SIZES)
+SIZES = {"coupled": PAIRS, "slater": PAIRS, "prices": tuple(PRICE_SIZES)}
 FIRST_S = 1.0
 """The first incumbent is what a solve with this limit returns."""
 
@@ -59,7 +62,6 @@ def instances(families: list[str], sizes: list[str] | None, seeds: int) -> Itera
 def measure(asked: argparse.Namespace, console: Console) -> tuple[list[Run], list[Run]]:
     """Return all runs to the limit, and the short runs of the automatic method for the first incumbent."""
     runs, first, refusals = [], [], set()
-    own_run(Instance("coupled", "30", 0), "warm-up", "auto", asked.limit)
     for instance in instances(asked.family, asked.sizes, asked.seeds):
         for name in asked.methods:
             run = own_run(instance, name, METHODS[name], asked.limit)
@@ -83,6 +85,8 @@ def _say(console: Console, run: Run, refusals: set[tuple[str, str, str]]) -> Non
     if not run.refused:
         verdict = "proves" if run.proven else "ends with" if run.claim is None else "closes its gap at"
         said = "nothing" if run.objective is None else f"{run.objective:.8g}"
+        if run.claim is None and run.bound is not None:
+            said += f" (bound {run.bound:.8g})"
         instance = f"{run.instance.family} {run.instance.size} seed {run.instance.seed}"
         console.print(f"[dim]{instance}: {run.method} {verdict} {said} in {run.seconds:.2f} s[/dim]", highlight=False)
 
@@ -152,7 +156,7 @@ def _counted(run: Run, known: dict[Instance, float], limit: float) -> float:
 
 def main() -> int:
     """Print the tables; the exit code is 1 where answers called optimal differ."""
-    parser = argparse.ArgumentParser(description="Methods on two families of generated games.")
+    parser = argparse.ArgumentParser(description="Methods on families of generated games.")
     parser.add_argument("--family", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--sizes", nargs="+", help="as in the tables, such as 45 or T24K1; all of them")
     parser.add_argument("--seeds", type=int, default=6, help="how many games of each size")

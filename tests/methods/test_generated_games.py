@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import bilevel as bl
-from tests.problems.generated import coupled_game, price_game
+from tests.problems.generated import coupled_game, price_game, slater_game
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -47,3 +47,13 @@ def test_the_automatic_method_ends_small_price_games_by_a_short_search_and_other
     assert "big-M" in large.method
     assert "multiply those of the followers" in large.method
     assert small.status == large.status == "optimal"
+
+
+def test_a_slater_game_is_solved_by_derived_bounds_which_the_coupled_one_lacks() -> None:
+    """``y = 0`` is strictly feasible at every decision, so every multiplier has a bound; no M is guessed."""
+    by_bounds = bl.solve(slater_game(30, 0).model(), method=bl.KKT(), threads=1)
+    by_branching = bl.solve(slater_game(30, 0).model(), method=bl.Branching(), threads=1)
+    assert by_bounds.status == by_branching.status == "optimal"
+    assert by_bounds.objective == pytest.approx(by_branching.objective, rel=1e-6)
+    with pytest.raises(bl.NotApplicable):
+        bl.solve(coupled_game(30, 0).model(), method=bl.KKT(), threads=1)

@@ -1,13 +1,13 @@
-"""Two families of random games of any size, as arrays and as models, for tests and benchmarks.
+"""Three families of random games of any size, as arrays and as models, for tests and benchmarks.
 
 *Coupled* games: the leader moves the follower through right-hand sides only::
 
     max  c'x + d'y   s.t.  0 <= x <= 10,   y solves   min g'y   s.t.  A x + B y <= b,  0 <= y
 
 with both signs in ``A``, so that decisions exist that leave the follower without a response, and both in ``d``, where
-the follower wants all of ``y``. *Price* games:
-a retailer sets the price ``p_t`` of each period, and each customer covers its demand from the retailer (``q``), a rival
-(``r``) and a storage (level ``s``)::
+the follower wants all of ``y``. *Slater* games are the same with ``b`` so large that ``y = 0`` is strictly feasible at
+every decision, which bounds the multipliers. *Price* games: a retailer sets the price ``p_t`` of each period, and each
+customer covers its demand from the retailer (``q``), a rival (``r``) and a storage (level ``s``)::
 
     max  sum (p_t - c_t) q_kt           s.t.  0 <= p_t <= P,  mean of p <= cap
     min  sum p_t q_kt + rival_kt r_kt   s.t.  q_kt + r_kt + s_kt-1 - s_kt = demand_kt,  0 <= q, r,  0 <= s_kt <= size_k
@@ -17,7 +17,7 @@ with ``s_k0 = s_kT``; nothing but price times quantity couples the levels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyomo.environ as pyo
@@ -123,6 +123,15 @@ def coupled_game(pairs: int, seed: int) -> CoupledGame:
         of_follower,
         right,
     )
+
+
+def slater_game(pairs: int, seed: int) -> CoupledGame:
+    """Return a coupled game where ``y = 0`` leaves every row slack at every decision of the leader."""
+    game, random = coupled_game(pairs, seed), np.random.default_rng([pairs, seed, 1])
+    most = LARGEST_DECISION * np.maximum(game.of_leader, 0.0).sum(axis=1)
+    right = most + random.integers(10, 60, len(most))
+    right[0] = game.right[0]
+    return replace(game, right=right)
 
 
 def price_game(size: str, seed: int) -> PriceGame:
