@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,27 @@ def read_table(path: Path, columns: Mapping[str, Kind]) -> dict[str, list[float]
     DataError
         When the file cannot be read or has no rows, a column is missing, or a cell is not of its column's kind.
     """
+    return {
+        name: [_number(cell, kind, f"{path.name}, row {row}, column {name}") for row, cell in cells]
+        for (name, kind), cells in zip(columns.items(), _cells(path, columns), strict=True)
+    }
+
+
+def read_texts(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns of a comma-separated file with one line of headers as they are written.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read or has no rows, or a column is missing.
+    """
+    return {
+        name: [cell.strip() for _, cell in cells] for name, cells in zip(columns, _cells(path, columns), strict=True)
+    }
+
+
+def _cells(path: Path, columns: Iterable[str]) -> list[list[tuple[int, str]]]:
+    """Return row numbers and cells of each of ``columns``."""
     lines = list(csv.reader(_text(path).splitlines()))
     header = [cell.strip() for cell in lines[0]] if lines else []
     for name in columns:
@@ -44,13 +65,7 @@ def read_table(path: Path, columns: Mapping[str, Kind]) -> dict[str, list[float]
     for number, line in rows:
         if len(line) != len(header):
             raise DataError(f"{path.name}, row {number}: {len(line)} cells below {len(header)} headers")
-    return {
-        name: [
-            _number(line[header.index(name)], kind, f"{path.name}, row {number}, column {name}")
-            for number, line in rows
-        ]
-        for name, kind in columns.items()
-    }
+    return [[(number, line[header.index(name)]) for number, line in rows] for name in columns]
 
 
 def read_parameters(path: Path, entries: Mapping[str, Mapping[str, Kind]]) -> dict[str, dict[str, float]]:
