@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from bilevel.errors import InfeasibleFollower, InfeasibleGame, NoBound, NotApplicable, UnboundedFollower
-from bilevel.methods import KKT, Branching, Method
+from bilevel.methods import KKT, Branching, Method, ValueFunction
 from bilevel.optimise import Answer, Limits, optimise
 from bilevel.pipeline import Image, compile_program
+from bilevel.value_function import has_integer_followers, search_responses
 from reformulations.programs import BilevelProgram, Floats
 
 METHODS: tuple[Method, ...] = (KKT(), Branching())
-"""Big-M where every bound can be derived, else branching on the complementarities."""
+"""Big-M where every bound can be derived, else branching on the complementarities; for continuous followers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,9 @@ def compiled(program: BilevelProgram, threads: int | None) -> Image:
 
 
 def attempt(program: BilevelProgram, limits: Limits) -> Attempt:
-    """Solve a game, its leader's objective included."""
+    """Solve a game, its leader's objective included; with integer followers by their responses."""
+    if has_integer_followers(program):
+        return _by_responses(program, limits)
     try:
         image = compiled(program, limits.threads)
     except (InfeasibleGame, InfeasibleFollower, UnboundedFollower) as reason:
@@ -58,3 +63,18 @@ def attempt(program: BilevelProgram, limits: Limits) -> Attempt:
     if answer.status == "unbounded":
         return Attempt("unbounded", None, image)
     return Attempt("unknown", None, image, f"the search ended without an answer ({answer.status.replace('_', ' ')})")
+
+
+def _by_responses(program: BilevelProgram, limits: Limits) -> Attempt:
+    try:
+        answer = search_responses(program, ValueFunction(), limits)
+    except UnboundedFollower as reason:
+        # at one decision of the leader, which says nothing of others
+        return Attempt("unknown", None, None, str(reason))
+    if answer.point is not None:
+        point, n = np.zeros(program.point_size), len(program.columns)
+        point[:n] = np.where(program.columns.integer, np.round(answer.point[:n]), answer.point[:n])
+        return Attempt("found", point, None)
+    if answer.status == "infeasible":
+        return Attempt("infeasible", None, None)
+    return Attempt("unknown", None, None, f"the search ended without an answer ({answer.status.replace('_', ' ')})")

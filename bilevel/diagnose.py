@@ -6,23 +6,23 @@ import numpy as np
 from pyomo.core.base.block import BlockData
 
 from bilevel.attempt import attempt, compiled
+from bilevel.causes import condition_findings, endless_finding, moves
 from bilevel.certify import certify
 from bilevel.conflicts import conflict
-from bilevel.diagnosis import Diagnosis, Finding, Group, listed
-from bilevel.elastic_rows import Violated, least_violation, responses_in
-from bilevel.endless import follower_direction, followers_without_optimum, leader_direction
+from bilevel.diagnosis import Diagnosis, Finding, listed
+from bilevel.elastic_rows import least_violation
+from bilevel.endless import followers_without_optimum, leader_direction
 from bilevel.errors import BilevelError, InfeasibleGame, NotApplicable
-from bilevel.infeasible_rows import owners_of, row_findings
+from bilevel.infeasible_rows import row_findings
+from bilevel.integer_diagnosis import diagnose_integer_game
 from bilevel.optimise import Limits
-from bilevel.printing import number
+from bilevel.pipeline import optimality_system
 from bilevel.read import read
+from bilevel.value_function import has_integer_followers
 from reformulations import refusal
-from reformulations.canonical import Canonical
-from reformulations.elastic import side_name, with_leader_cost
+from reformulations.elastic import with_leader_cost
 from reformulations.envelopes import linear_relaxation
-from reformulations.follower_products import FollowerProducts
-from reformulations.kkt import KKT
-from reformulations.programs import LEADER, MPEC, BilevelProgram, Floats, Role
+from reformulations.programs import LEADER, MPEC, BilevelProgram, Role
 
 
 def diagnose(model: BlockData, *, time_limit: float = 60.0, threads: int | None = None) -> Diagnosis:
@@ -66,10 +66,12 @@ def diagnose_program(program: BilevelProgram, limits: Limits | None = None) -> D
         raise NotApplicable(program.players[player], reason)
     try:
         rows = row_findings(program, limits.threads)
+        if has_integer_followers(program):
+            return diagnose_integer_game(program, rows, limits)
         hopeless = {finding.player for finding in rows}
-        mpec = _optimality_system(program)
+        mpec = optimality_system(program)
         endless = tuple(
-            _endless_follower(program, player, limits.threads)
+            endless_finding(program, player, limits.threads)
             for player in followers_without_optimum(program, mpec, limits.threads)
             if program.players[player] not in hopeless
         )
@@ -78,22 +80,6 @@ def diagnose_program(program: BilevelProgram, limits: Limits | None = None) -> D
         return _diagnose_responses(program, mpec, limits)
     except (BilevelError, refusal.NotApplicable) as reason:
         return Diagnosis("unknown", (), (f"not examined to the end: {reason}",))
-
-
-def _optimality_system(program: BilevelProgram) -> MPEC:
-    linear = FollowerProducts().apply(program).program
-    return KKT().apply(Canonical().apply(linear).program).program
-
-
-def _endless_follower(program: BilevelProgram, player: int, threads: int | None) -> Finding:
-    name = program.players[player]
-    direction = follower_direction(program, player, threads)
-    sentence = "it has no best response, whatever the others decide within their bounds: "
-    if direction is None:
-        return Finding("follower objective", name, (), sentence + "no multipliers balance its objective")
-    names, moves = _moves(program, direction)
-    sentence += f"its objective improves without end as {moves}; bound {names[0] if len(names) == 1 else 'one of them'}"
-    return Finding("follower objective", name, names, sentence)
 
 
 def _diagnose_responses(program: BilevelProgram, mpec: MPEC, limits: Limits) -> Diagnosis:
@@ -113,7 +99,7 @@ def _diagnose_conditions(program: BilevelProgram, mpec: MPEC, limits: Limits) ->
     contradicted = _without_complementarity(program, mpec, limits.threads)
     found = least_violation(program, limits)
     if len(found.conditions):
-        return Diagnosis("infeasible", _condition_findings(program, found, contradicted))
+        return Diagnosis("infeasible", condition_findings(program, found, contradicted))
     if contradicted:
         sentence = f"{listed(contradicted)} cannot all hold: where the rows do, followers have no best response"
         return Diagnosis("infeasible", (Finding("stationarity", listed(program.players), contradicted, sentence),))
@@ -141,37 +127,6 @@ def _without_complementarity(program: BilevelProgram, mpec: MPEC, threads: int |
     return tuple(dict.fromkeys(name for name in names if not name.startswith("definition of ")))
 
 
-def _condition_findings(program: BilevelProgram, found: Violated, contradicted: tuple[str, ...]) -> tuple[Finding, ...]:
-    """Return one finding for coupling rows and one for bounds of multipliers, as far as there are any."""
-    m, n = len(program.rows), len(program.columns)
-    priced = np.zeros(n, bool)
-    priced[program.multipliers.column] = True
-    of_multiplier = (found.conditions >= m) & priced[(found.conditions - m) % n]
-    findings = []
-    kinds: tuple[tuple[Group, bool], ...] = (("coupling rows", False), ("multiplier bounds", True))
-    for group, mask in kinds:
-        chosen = np.flatnonzero(of_multiplier == mask)
-        if not len(chosen):
-            continue
-        conditions, amounts = found.conditions[chosen], found.amounts[chosen]
-        names = tuple(side_name(program, position) for position in conditions.tolist())
-        by = ", ".join(f"{name} by {number(round(amount, 6))}" for name, amount in zip(names, amounts, strict=True))
-        sentence = f"no best response satisfies this; at least violated: {by}"
-        values = None if found.point is None else _values(program, conditions, found.point)
-        sentence += f", where the followers respond with {values}" if values else ""
-        others = [name for name in contradicted if name not in names]
-        if others:
-            sentence += f"; even without complementarity it contradicts {listed(tuple(others))}"
-        findings.append(Finding(group, owners_of(program, conditions), names, sentence, tuple(amounts.tolist())))
-    return tuple(findings)
-
-
-def _values(program: BilevelProgram, conditions: np.ndarray, point: Floats) -> str:
-    columns = responses_in(program, conditions.tolist())
-    named = {program.columns.names[int(j)]: round(float(point[j]), 6) + 0.0 for j in columns}
-    return listed(tuple(f"{name} = {number(value)}" for name, value in named.items()))
-
-
 def _diagnose_objective(program: BilevelProgram, limits: Limits) -> Diagnosis:
     found = "a point was found, and checked, at which every row holds and every follower responds optimally"
     try:
@@ -184,18 +139,9 @@ def _diagnose_objective(program: BilevelProgram, limits: Limits) -> Diagnosis:
     if direction is None:
         return Diagnosis("feasible", (), (found,))
     over_source = direction[: len(program.columns)]
-    names, moves = _moves(program, over_source)
+    names, how = moves(program, over_source)
     if not names:
         largest = int(np.argmax(np.abs(direction)))
-        names, moves = (image.mpec.columns.names[largest],), f"{image.mpec.columns.names[largest]} grows"
-    sentence = f"its objective improves without end as {moves}, the followers responding optimally all the way"
+        names, how = (image.mpec.columns.names[largest],), f"{image.mpec.columns.names[largest]} grows"
+    sentence = f"its objective improves without end as {how}, the followers responding optimally all the way"
     return Diagnosis("unbounded", (Finding("leader objective", program.players[LEADER], names, sentence),))
-
-
-def _moves(program: BilevelProgram, direction: Floats) -> tuple[tuple[str, ...], str]:
-    """Return the names of the columns that move, and in words how."""
-    moving = np.flatnonzero(direction)
-    moving = moving[np.argsort(-np.abs(direction[moving]), kind="stable")]
-    names = tuple(program.columns.names[int(j)] for j in moving)
-    how = tuple(f"{name} {'grows' if direction[j] > 0 else 'falls'}" for name, j in zip(names, moving, strict=True))
-    return names, listed(how)

@@ -55,7 +55,7 @@ def follower_direction(program: BilevelProgram, player: int, threads: int | None
     """
     others = np.clip(0.0, program.columns.lower, program.columns.upper)
     responses = response_program(HeldGame.at(program, others, 0.0), np.array([player]))
-    found = _direction(responses.program, threads)
+    found = improving_direction(responses.program, threads)
     if found is None:
         return None
     direction = np.zeros(len(program.columns))
@@ -85,7 +85,7 @@ def leader_direction(image: Image, limits: Limits) -> Floats | None:
         lower = np.where(whole, mpec.columns.lower, fixed.columns.lower)
         upper = np.where(whole, mpec.columns.upper, fixed.columns.upper)
         free = replace(fixed, columns=replace(fixed.columns, lower=lower, upper=upper))
-        found = _direction(free, limits.threads)
+        found = improving_direction(free, limits.threads)
         if found is not None:
             return found
     return None
@@ -95,10 +95,11 @@ def is_bounded(image: Image, threads: int | None = None) -> bool:
     """Tell whether the relaxation without complementarities shows that the leader's objective is bounded."""
     mpec = image.mpec
     relaxed = MixedIntegerProgram(mpec.columns, mpec.rows, mpec.cost, mpec.constant, mpec.products)
-    return _direction(relaxed, threads) is None
+    return improving_direction(relaxed, threads) is None
 
 
-def _direction(program: MixedIntegerProgram, threads: int | None) -> Floats | None:
+def improving_direction(program: MixedIntegerProgram, threads: int | None = None) -> Floats | None:
+    """Return the shortest direction ``(n,)`` in which a program improves without end; None without any."""
     outcome = PersistentHighs(shortest_direction(program), HighsOptions(threads=threads)).solve()
     return None if outcome.point is None else direction_of(outcome.point)
 

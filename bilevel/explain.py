@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from pyomo.core.base.block import BlockData
@@ -12,23 +13,27 @@ from bilevel.automatic import choose, compile_choice
 from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import BilevelError
 from bilevel.explanation import BoundLine, Explanation, PlayerLine, Size, listed
-from bilevel.methods import Method
+from bilevel.methods import Method, ValueFunction
 from bilevel.nature import nature_set
 from bilevel.pipeline import Image
 from bilevel.read import Game, read
 from bilevel.robust import is_robust
 from bilevel.solve import described
 from bilevel.static_answer import STATIC, is_static
+from bilevel.value_function import choose_search, described_search, has_integer_followers, search_notes
 from reformulations.bounds import ARGUMENTS, Source
 from reformulations.canonical import rows_with_own_columns
-from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, Names, Role
+from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, MixedIntegerProgram, Names, Role
 from reformulations.refusal import NotApplicable
+from reformulations.spatial import SpatialProgram
 from reformulations.two_stage import split
 
 ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
 
 
-def explain(model: BlockData | Compiled, method: Method | str = "auto", *, threads: int | None = None) -> Explanation:
+def explain(
+    model: BlockData | Compiled, method: Method | ValueFunction | str = "auto", *, threads: int | None = None
+) -> Explanation:
     """Say who decides what in a game, how it is compiled, and what that rests on.
 
     Parameters
@@ -36,7 +41,7 @@ def explain(model: BlockData | Compiled, method: Method | str = "auto", *, threa
     model
         A Pyomo model with followers, or what :func:`bilevel.compile` returned.
     method
-        As for :func:`bilevel.compile`; a compiled game has its own.
+        As for :func:`bilevel.solve`; a compiled game has its own.
     threads
         Threads of HiGHS for the linear programs that derive bounds.
 
@@ -55,6 +60,8 @@ def explain(model: BlockData | Compiled, method: Method | str = "auto", *, threa
     game = read(model)
     if is_robust(game):
         return _explained(game, None, *_robust(game))
+    if isinstance(method, ValueFunction) or (method == "auto" and has_integer_followers(game.program)):
+        return _explained_by_responses(game, ValueFunction() if isinstance(method, str) else method, _asked(method))
     chosen = chosen_method(method)
     try:
         asked = not isinstance(method, str)
@@ -64,14 +71,29 @@ def explain(model: BlockData | Compiled, method: Method | str = "auto", *, threa
     return _explained(game, compiled.image, _described(compiled), None)
 
 
+def _explained_by_responses(game: Game, method: ValueFunction, asked: str) -> Explanation:
+    """Explain a game that is solved by searching its followers' responses, for which nothing is compiled."""
+    try:
+        search = choose_search(game.program, method)
+    except (BilevelError, NotApplicable) as refused:
+        return _explained(game, None, f"ValueFunction {asked}", str(refused))
+    return replace(
+        _explained(game, None, described_search(search), None),
+        notes=search_notes(search),
+        sizes=(_size_of("game", game.program), _size_of("followers respond at will", search.relaxation.program)),
+    )
+
+
+def _size_of(what: str, program: BilevelProgram | MixedIntegerProgram | SpatialProgram) -> Size:
+    columns, rows = program.columns, program.rows
+    return Size(what, len(columns), int(columns.integer.sum()), len(rows), int(rows.matrix.nnz))
+
+
 def _explained(game: Game, image: Image | None, method: str, refusal: str | None) -> Explanation:
     program = game.program
-    whole = int(program.columns.integer.sum())
-    sizes = [Size("game", len(program.columns), whole, len(program.rows), int(program.rows.matrix.nnz))]
+    sizes = [_size_of("game", program)]
     if image is not None:
-        written = image.program
-        count = int(written.columns.integer.sum())
-        sizes.append(Size("program", len(written.columns), count, len(written.rows), int(written.rows.matrix.nnz)))
+        sizes.append(_size_of("program", image.program))
     return Explanation(
         players=tuple(_players(game)),
         hints=_hints(game),
@@ -96,7 +118,7 @@ def _robust(game: Game) -> tuple[str, str | None]:
     return ROBUST, None
 
 
-def _asked(method: Method | str) -> str:
+def _asked(method: Method | ValueFunction | str) -> str:
     return "(the automatic choice)" if isinstance(method, str) else "(asked for)"
 
 

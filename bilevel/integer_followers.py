@@ -25,11 +25,6 @@ from reformulations.programs import LEADER, Floats
 _STOPPED = ("time_limit", "interrupted")
 
 
-def has_integer_followers(game: Game) -> bool:
-    """Tell whether a follower decides an integer variable."""
-    return bool((game.program.follower_columns & game.program.columns.integer).any())
-
-
 def solve_integer_game(
     game: Game, method: ValueFunction, limits: Limits, progress: Callable[[Any], None] | None
 ) -> Solution:

@@ -21,7 +21,7 @@ from bilevel.conic import has_cones, solve_conic_game
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
-from bilevel.integer_followers import has_integer_followers, solve_integer_game
+from bilevel.integer_followers import solve_integer_game
 from bilevel.load import load
 from bilevel.methods import SOS1, Branching, Indicator, Method, StrongDuality, ValueFunction
 from bilevel.optimise import Answer, Limits
@@ -29,6 +29,7 @@ from bilevel.pipeline import Image, optimality_system
 from bilevel.read import Game, read
 from bilevel.robust import is_robust, solve_robust_game
 from bilevel.solution import Solution, SolutionStatus
+from bilevel.value_function import has_integer_followers
 from bilevel.worst_response import solve_pessimistic_game
 from reformulations.programs import LEADER, MixedIntegerProgram, Product
 from reformulations.spatial import SpatialProgram
@@ -106,7 +107,7 @@ def solve(  # noqa: PLR0913 - the public contract
         raise InvalidGame(f"resume={str(resume)!r}: only robust games, solved by bl.CCG, have runs to continue")
     if isinstance(method, CCG):
         raise InvalidGame("method=bl.CCG(...): the game has no bl.Uncertain variables")
-    if method == "auto" and has_integer_followers(game):
+    if method == "auto" and has_integer_followers(game.program):
         method = ValueFunction()
     if isinstance(method, ValueFunction):
         return solve_integer_game(game, method, limits, progress)

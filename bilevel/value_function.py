@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
 
 from bilevel.answer import Limits
 from bilevel.errors import NotApplicable
@@ -21,10 +24,26 @@ _MANY = 20
 """Linking columns from which on the tree is faster than the rounds, measured on bmilplib (10 to 160 of them)."""
 
 
-def search_responses(
-    game: BilevelProgram, method: ValueFunction, limits: Limits, progress: Callable[[Any], None] | None = None
-) -> ResponseAnswer:
-    """Solve a game with linear followers, some of their columns integer.
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """How the responses are searched, and what of the game speaks for it.
+
+    ``source`` is the high-point relaxation, ``relaxation`` the same with the bounds that its rows imply.
+    """
+
+    source: HighPoint
+    relaxation: HighPoint
+    kind: Literal["rounds", "tree"]
+    reason: str
+
+
+def has_integer_followers(game: BilevelProgram) -> bool:
+    """Tell whether a follower decides an integer variable."""
+    return bool((game.follower_columns & game.columns.integer).any())
+
+
+def choose_search(game: BilevelProgram, method: ValueFunction, options: HighsOptions | None = None) -> Search:
+    """Choose how to search over the responses of a game with linear followers.
 
     ``"auto"`` takes the tree in interdiction games, where the leader only wants what the follower does not, and where a
     follower has continuous columns too and the leader's linking columns are many, if these are bounded integers; else
@@ -34,23 +53,73 @@ def search_responses(
     ------
     NotApplicable
         When the game is not linear, followers interact, or a bound is missing; names the component.
+    """
+    source = high_point(game)
+    relaxation = boxed(source, options or HighsOptions(gap=1e-9))
+    if method.search == "tree" and not _has_integer_links(relaxation):
+        raise NotApplicable(
+            game.columns.names[_without_integer_bounds(relaxation)],
+            'ValueFunction(search="tree") needs bounded integer variables of the leader where it acts on followers; '
+            'use search="rounds"',
+        )
+    if method.search != "auto":
+        return Search(source, relaxation, method.search, "asked for")
+    kind, reason = _chosen(relaxation)
+    return Search(source, relaxation, kind, f"chosen because {reason}")
+
+
+def described_search(search: Search) -> str:
+    """Say in words how the responses are searched, and why that way."""
+    game = search.relaxation.game
+    first = game.columns.names[int((game.follower_columns & game.columns.integer).argmax())]
+    how = "branch and cut on one linear program" if search.kind == "tree" else "a master, and answers to it, in turns"
+    why = f"responses of followers, which decide integers ({first})" if has_integer_followers(game) else "responses"
+    return f"bl.ValueFunction: {why}: {how}; {search.reason}"
+
+
+def search_notes(search: Search) -> tuple[str, ...]:
+    """Say what the bound of a game with continuous linking columns is."""
+    game, linking = search.relaxation.game, search.relaxation.linking
+    continuous = [game.columns.names[int(j)] for j in np.flatnonzero(linking & ~game.columns.integer)]
+    if not continuous:
+        return ()
+    more = f" and {len(continuous) - 1} more" if len(continuous) > 1 else ""
+    return (
+        f"{continuous[0]}{more}: continuous, and followers depend on it; the bound may be an infimum that is not attained",
+    )
+
+
+def search_responses(
+    game: BilevelProgram, method: ValueFunction, limits: Limits, progress: Callable[[Any], None] | None = None
+) -> ResponseAnswer:
+    """Solve a game with linear followers, some of their columns integer.
+
+    Raises
+    ------
+    NotApplicable
+        When the game is not linear, followers interact, or a bound is missing; names the component.
     UnboundedFollower
         When a follower has no best response.
     """
     began = time.perf_counter()
-    options = HighsOptions(threads=limits.threads, gap=1e-9)
-    source = high_point(game)
-    relaxation = boxed(source, options)
-    if method.search == "tree" and not _has_integer_links(relaxation):
-        raise NotApplicable(
-            _first_link(relaxation),
-            'ValueFunction(search="tree") needs bounded integer variables of the leader where it acts on followers; '
-            'use search="rounds"',
-        )
-    use_tree = method.search == "tree" or (method.search == "auto" and _suits_tree(relaxation))
-    if use_tree:
-        return Tree(source, relaxation, method, limits, began, progress).run()
-    return Rounds(source, relaxation, method, limits, began, progress).run()
+    search = choose_search(game, method, HighsOptions(threads=limits.threads, gap=1e-9))
+    if search.kind == "tree":
+        return Tree(search.source, search.relaxation, method, limits, began, progress).run()
+    return Rounds(search.source, search.relaxation, method, limits, began, progress).run()
+
+
+def _chosen(relaxation: HighPoint) -> tuple[Literal["rounds", "tree"], str]:
+    game, count = relaxation.game, int(relaxation.linking.sum())
+    if not _has_integer_links(relaxation):
+        name = game.columns.names[_without_integer_bounds(relaxation)]
+        return "rounds", f"{name}, with which the leader acts on followers, is not a bounded integer"
+    if bool(relaxed_responses(relaxation)[game.follower_columns].all()):
+        return "tree", "the leader only wants what the followers do not"
+    if not bool((game.follower_columns & ~game.columns.integer).any()):
+        return "rounds", "the followers' variables are all integer"
+    if count >= _MANY:
+        return "tree", f"followers have continuous variables too, and the leader acts on them with {count} integers"
+    return "rounds", f"the leader acts on the followers with {count} integers only"
 
 
 def _has_integer_links(relaxation: HighPoint) -> bool:
@@ -58,17 +127,8 @@ def _has_integer_links(relaxation: HighPoint) -> bool:
     return bool(integer.all()) and is_boxed(relaxation)
 
 
-def _first_link(relaxation: HighPoint) -> str:
-    game = relaxation.game
-    wrong = relaxation.linking & ~game.columns.integer
-    wrong = wrong if wrong.any() else relaxation.linking
-    return game.columns.names[int(wrong.argmax())]
-
-
-def _suits_tree(relaxation: HighPoint) -> bool:
-    game = relaxation.game
-    if not _has_integer_links(relaxation):
-        return False
-    mixed = bool((game.follower_columns & ~game.columns.integer).any())
-    interdicted = bool(relaxed_responses(relaxation)[game.follower_columns].all())
-    return interdicted or (mixed and int(relaxation.linking.sum()) >= _MANY)
+def _without_integer_bounds(relaxation: HighPoint) -> int:
+    """Return a linking column that is no bounded integer."""
+    columns, n = relaxation.program.columns, len(relaxation.linking)
+    wrong = ~relaxation.game.columns.integer | np.isinf(columns.lower[:n]) | np.isinf(columns.upper[:n])
+    return int((relaxation.linking & wrong).argmax())
