@@ -11,13 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from bilevel.cone_checks import ConeCheck, Conic, check_cones
+from bilevel.deadline import Deadline
 from bilevel.multiplier_ranges import PriceLine, price_lines
 from bilevel.printing import html, number, plain, residual
 from bilevel.respond import Answered, optima, respond
-from bilevel.ties import TieGap, tie_gap
+from bilevel.ties import SECONDS, TieGap, tie_gap
 from reformulations.optimality import FollowerResiduals, LeaderResiduals, leader_residuals, residuals
 from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.responses import HeldGame
+
+_LEAST_SECONDS = 0.25
+"""For either end of the ties where no time is left."""
 
 _MOST_LINES = 12
 _MOST_FAILURES = 12
@@ -167,7 +171,7 @@ class Certificate:
         return html(self)
 
 
-def certify(
+def certify(  # noqa: PLR0913 - what a certificate rests on
     program: BilevelProgram,
     point: Floats,
     *,
@@ -177,6 +181,7 @@ def certify(
     tolerance: float = 1e-6,
     threads: int | None = None,
     conic: Conic | None = None,
+    deadline: Deadline | None = None,
 ) -> Certificate:
     """Check a point of a game: the leader's rows, every follower's optimality, and ties.
 
@@ -204,6 +209,9 @@ def certify(
         Of HiGHS.
     conic
         The second-order cones of quadratic rows and their multipliers at the point.
+    deadline
+        What is left of it when the followers are solved is for the best and the worst of the ties, which are not fully
+        known where that is too short.
     """
     values = point[: len(program.columns)]
     if conic is None:
@@ -213,6 +221,7 @@ def certify(
     else:
         held, answers, checks = check_cones(program, conic, point, tolerance, threads)
         lines = _lines(program, held, answers, conic.residuals(program, point), checks)
+    left = SECONDS if deadline is None else max(0.5 * deadline.remaining(), _LEAST_SECONDS)
     objectives = program.objectives.value(values)
     sense = float(program.objectives.sense[LEADER])
     objective = float(objectives[LEADER])
@@ -225,7 +234,7 @@ def certify(
         gap=distance,
         gap_asked=gap,
         assumptions=tuple(assumptions),
-        tie=tie_gap(held, answers, threads),
+        tie=tie_gap(held, answers, threads, min(left, SECONDS)),
         tolerance=tolerance,
         prices=price_lines(program, point, threads),
     )

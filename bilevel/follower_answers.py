@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bilevel.deadline import Deadline
 from bilevel.errors import SolverFailure, UnboundedFollower
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.interrupts import Interrupted
@@ -24,6 +25,12 @@ TIE = 1e-7
 
 _EXACT = 1e-9
 _ROBUST_SECONDS = 5.0
+
+_CHECK_SHARE = 0.5
+"""Of the time that the followers take to answer: what a certificate takes, which knows an answer."""
+
+ENDING_SECONDS = 0.5
+"""How much longer than a limit an answer may take, so that the last decision looked at gives a point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +63,16 @@ class FollowerAnswers:
         The high-point relaxation with the user's bounds.
     options
         Of HiGHS.
+    deadline
+        When to stop; what has begun then is given :data:`ENDING_SECONDS` more.
     """
 
-    def __init__(self, relaxation: HighPoint, options: HighsOptions) -> None:
-        self._relaxation, self._options = relaxation, options
-        self._choice = PersistentHighs(relaxation.program, options)
+    def __init__(self, relaxation: HighPoint, options: HighsOptions, deadline: Deadline) -> None:
+        self._relaxation, self._deadline = relaxation, deadline
+        self._options = replace(options, stopped=deadline.later(ENDING_SECONDS).passed)
+        self._choice = PersistentHighs(relaxation.program, self._options)
 
-    def visit(self, point: Floats, seconds: float | None) -> Visit:
+    def visit(self, point: Floats) -> Visit:
         """Answer the leader's decision in ``point`` ``(N,)``, integers rounded.
 
         Raises
@@ -76,23 +86,19 @@ class FollowerAnswers:
         here = point[: len(game.columns)]
         here = np.where(game.columns.integer, np.round(here), here)
         held = HeldGame.at(game, here, TIE)
+        began = time.perf_counter()
         found = [self._best(held, follower) for follower in range(len(self._relaxation.followers))]
+        self._deadline.reserve(_CHECK_SHARE * (time.perf_counter() - began))
         optima = np.array([value for _, value in found])
-        outcome = self._best_for_leader(here, optima, seconds)
-        if outcome.status == "interrupted":
+        outcome = self._best_for_leader(here, [point for point, _ in found], optima)
+        if outcome.status == "interrupted" and outcome.point is None:
             raise Interrupted
         known = outcome.point is not None and outcome.objective is not None
         value = outcome.objective if outcome.objective is not None and known else np.inf
         return Visit(held, tuple(point for point, _ in found), optima, outcome.point if known else None, value)
 
     def robust(
-        self,
-        relaxation: HighPoint,
-        visit: Visit,
-        follower: int,
-        shares: Sequence[float],
-        beaten: float,
-        seconds: float,
+        self, relaxation: HighPoint, visit: Visit, follower: int, shares: Sequence[float], beaten: float
     ) -> list[Floats]:
         """Return responses better than ``beaten`` that are feasible at many leader decisions of the relaxation's box.
 
@@ -101,22 +107,22 @@ class FollowerAnswers:
         optimum = float(visit.optima[follower])
         found = robust_response(relaxation, visit.held, follower, np.inf)
         solver = PersistentHighs(found.program, replace(self._options, gap=0.01))
-        until, target = time.perf_counter() + seconds, np.array([len(found.program.rows) - 1])
-        points = []
+        target, points = np.array([len(found.program.rows) - 1]), []
         for share in shares:
-            left = until - time.perf_counter()
-            if left <= 0 or self._options.stopped():
+            if self._deadline.passed():
                 break
             side = np.array([optimum + share * (beaten - optimum)])
             solver.change_row_bounds(target, np.array([-np.inf]), side)
-            outcome = solver.solve(time_limit=min(_ROBUST_SECONDS, left))
+            outcome = solver.solve(time_limit=min(_ROBUST_SECONDS, self._deadline.remaining()))
             points += [] if outcome.point is None else [outcome.point[: len(found.columns)]]
         return [_placed(relaxation.game, found, point) for point in points]
 
-    def steady(self, relaxation: HighPoint, visit: Visit, follower: int, seconds: float) -> Floats | None:
+    def steady(self, relaxation: HighPoint, visit: Visit, follower: int) -> Floats | None:
         """Return the best response found that is feasible whatever the leader does within the relaxation's box."""
+        if self._deadline.passed():
+            return None
         found = steady_response(relaxation, visit.held, follower)
-        options = replace(self._options, gap=1e-3, time_limit=min(_ROBUST_SECONDS, seconds))
+        options = replace(self._options, gap=1e-3, time_limit=min(_ROBUST_SECONDS, self._deadline.remaining()))
         outcome = PersistentHighs(found.program, options).solve()
         return None if outcome.point is None else _placed(relaxation.game, found, outcome.point[: len(found.columns)])
 
@@ -152,13 +158,19 @@ class FollowerAnswers:
             raise SolverFailure(f"{name}: HiGHS finds no response where the leader's program has one; rescale its rows")
         return _placed(game, found, outcome.point), outcome.objective - found.program.constant
 
-    def _best_for_leader(self, here: Floats, optima: Floats, seconds: float | None) -> Outcome:
+    def _best_for_leader(self, here: Floats, responses: Sequence[Floats], optima: Floats) -> Outcome:
         relaxation, columns = self._relaxation, self._relaxation.program.columns
         linking = np.flatnonzero(relaxation.linking)
         self._choice.change_column_bounds(linking, here[linking], here[linking])
         top = optima + _EXACT * np.maximum(1.0, np.abs(optima))
         self._choice.change_column_bounds(relaxation.value, np.minimum(columns.lower[relaxation.value], top), top)
-        return self._choice.solve(time_limit=seconds)
+        start = np.full(len(columns), np.nan)
+        start[: len(here)] = here
+        for player, response in zip(relaxation.followers.tolist(), responses, strict=True):
+            mine = np.flatnonzero(relaxation.game.column_owner == player)
+            start[mine] = response[mine]
+        self._choice.set_start(start)
+        return self._choice.solve()
 
 
 def _placed(game: BilevelProgram, found: Responses, values: Floats) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 
 from bilevel.answer import Limits
 from bilevel.certify import certify
+from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
 from bilevel.interrupts import interruptible
 from bilevel.load import load
@@ -46,7 +47,8 @@ def solve_integer_game(
         point = np.zeros(program.point_size)
         n = len(program.columns)
         point[:n] = np.where(program.columns.integer, np.round(answer.point[:n]), answer.point[:n])
-        certificate = certify(program, point, bound=bound, gap=limits.gap, threads=limits.threads)
+        deadline = Deadline.of(limits, began)
+        certificate = certify(program, point, bound=bound, gap=limits.gap, threads=limits.threads, deadline=deadline)
         load(game, point[:n])
     status: SolutionStatus = _status(answer)
     if certificate is not None:

@@ -96,7 +96,10 @@ def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answere
         return Answered(players, responses, None, "its objective is not convex in its own columns")
     here = held.point[responses.columns]
     try:
-        outcome = PersistentHighs(program, options).solve()
+        solver = PersistentHighs(program, options)
+        if program.columns.integer.any():
+            solver.set_start(here)  # HiGHS checks it, and proves that nothing is better
+        outcome = solver.solve()
     except BilevelError as failure:
         return _bounded_by_tangent(Answered(players, responses, None, str(failure)), here, options)
     remark = "" if outcome.status == "optimal" else f"solved again, it is {outcome.status.replace('_', ' ')}"

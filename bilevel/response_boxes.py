@@ -23,7 +23,8 @@ _ROOM = 1e-6
 def boxed(relaxation: HighPoint, options: HighsOptions) -> HighPoint:
     """Return the relaxation with bounds of its columns that its rows imply.
 
-    Linear programs bound linking columns that nothing else bounds, and the leader's terms in the followers' rows.
+    Linear programs bound linking columns that nothing else bounds, and the leader's terms in the followers' rows, until
+    the options say stop.
     """
     program = relaxation.program
     box = _whole(program.columns, *propagate(program.rows, program.columns.lower, program.columns.upper))
@@ -95,6 +96,8 @@ def _terms(program: MixedIntegerProgram, relaxation: HighPoint, options: HighsOp
     columns = replace(program.columns, integer=np.zeros(len(program.columns), bool))
     solver = PersistentHighs(replace(program, columns=columns, cost=np.zeros(len(columns)), constant=0.0), options)
     for row in wanted.tolist():
+        if options.stopped():
+            break
         entries = slice(terms.indptr[row], terms.indptr[row + 1])
         places = terms.indices[entries].astype(np.int64)
         for sign, side in ((1.0, least), (-1.0, most)):
@@ -119,6 +122,8 @@ def _extremes(program: MixedIntegerProgram, wanted: Integers, options: HighsOpti
     solver = PersistentHighs(replace(program, columns=columns, cost=np.zeros(len(columns)), constant=0.0), options)
     lower, upper = columns.lower.copy(), columns.upper.copy()
     for column in wanted.tolist():
+        if options.stopped():
+            break
         for sign, side in ((1.0, lower), (-1.0, upper)):
             solver.change_cost(np.array([column]), np.array([sign]))
             outcome = solver.solve()

@@ -43,6 +43,8 @@ def halves(region: Region, program: MixedIntegerProgram, options: HighsOptions) 
         return (replace(region, bound=max(base, region.bound)),) if base > 0 else ()
     best, found = -np.inf, tuple[Region, ...]()
     for column in candidates.tolist():
+        if options.stopped():
+            break
         low, high = columns.lower[column], columns.upper[column]
         middle = np.floor((low + high) / 2)
         bounds = []

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bilevel.answer import Limits
+from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
 from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions, PersistentHighs
@@ -70,8 +71,9 @@ class Rounds:
     ) -> None:
         self._relaxation, self._method, self._limits = relaxation, method, limits
         self._began, self._progress = began, progress
-        self._options = HighsOptions(threads=limits.threads, gap=1e-9)
-        self._answers = FollowerAnswers(source, replace(self._options, stopped=limits.stopped))
+        self._deadline = Deadline.of(limits, began)
+        self._options = HighsOptions(threads=limits.threads, gap=1e-9, stopped=self._deadline.passed)
+        self._answers = FollowerAnswers(source, self._options, self._deadline)
         self._value_upper = greatest_values(relaxation, self._options)
         self._bound, self._upper = -np.inf, np.inf
         self._regions: list[Region] = []
@@ -91,13 +93,13 @@ class Rounds:
         """Go round until the bounds meet, nothing new is said, or a limit is reached."""
         status, gap = "limit", _LOOSEST
         while self._method.max_iterations is None or len(self._rounds) < self._method.max_iterations:
+            if self._rounds and (self._is_closed() or self._deadline.passed()):
+                status = self._ended()
+                break
             if self._is_fresh:
                 self._refresh()
             if self._is_countable():
                 self._divide()
-                if self._is_closed() or self._remaining() == 0.0:
-                    status = self._ended()
-                    break
                 continue
             outcome = self._solve_master(gap)
             if self._epsilon == 0.0:
@@ -106,7 +108,7 @@ class Rounds:
             added = 0 if is_done or outcome.point is None else self._respond(outcome.point)
             is_settled = self._bound >= self._upper - self._room()
             self._report()
-            if self._is_closed() or self._remaining() == 0.0:
+            if self._is_closed() or self._deadline.passed():
                 status = self._ended()
                 break
             if is_settled and self._regions:
@@ -150,7 +152,7 @@ class Rounds:
         if self._visit is None:
             return
         for follower in range(len(self._relaxation.followers)):
-            response = self._answers.steady(self._relaxation, self._visit, follower, max(self._remaining(), 0.1))
+            response = self._answers.steady(self._relaxation, self._visit, follower)
             if response is not None:
                 self._add(fixed_rule(self._relaxation, follower, response))
 
@@ -180,12 +182,6 @@ class Rounds:
     def _is_closed(self) -> bool:
         return bool(np.isfinite(self._upper)) and self._upper - self._lower() <= self._room()
 
-    def _remaining(self) -> float:
-        limit = self._limits.time_limit
-        if self._limits.stopped():
-            return 0.0
-        return np.inf if limit is None else max(self._began + limit - time.perf_counter(), 0.0)
-
     def _next_gap(self) -> float:
         if not np.isfinite(self._upper) or not np.isfinite(self._bound):
             return _LOOSEST
@@ -194,9 +190,9 @@ class Rounds:
 
     def _solve_master(self, gap: float) -> Outcome:
         program = master(self._relaxation, self._blocks, self._value_upper)
-        seconds = max(self._remaining(), 0.1)
+        seconds = max(self._deadline.remaining(), 0.1)
         limit = None if np.isinf(seconds) else seconds
-        options = replace(self._options, gap=gap, time_limit=limit, nodes=self._nodes, stopped=self._limits.stopped)
+        options = replace(self._options, gap=gap, time_limit=limit, nodes=self._nodes)
         solver = PersistentHighs(program, options)
         box, best = self._relaxation.program.columns, self._best
         if best is not None and not self._step and bool(np.all((best >= box.lower) & (best <= box.upper))):
@@ -210,9 +206,8 @@ class Rounds:
 
     def _respond(self, point: Floats) -> int:
         """Let the followers respond to a master's point; return how many blocks that added."""
-        seconds = self._remaining()
         try:
-            visit = self._answers.visit(point, max(seconds, 1.0) if np.isfinite(seconds) else None)
+            visit = self._answers.visit(point)
         except Interrupted:
             return 0
         if visit.objective < self._upper:
@@ -226,7 +221,7 @@ class Rounds:
                 continue
             n = len(response)
             stored = [response if visit.chosen is None else visit.chosen[:n]]
-            stored += self._answers.robust(self._relaxation, visit, follower, _SHARES, reached, self._remaining())
+            stored += self._answers.robust(self._relaxation, visit, follower, _SHARES, reached)
             for values in stored:
                 rule = self._answers.rule(visit, follower, values)
                 added += self._add(rule) or self._add(fixed_rule(self._relaxation, follower, values))

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from bilevel.answer import Limits
+from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
 from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions
@@ -68,7 +69,8 @@ class Tree:
         self._relaxation, self._method, self._limits = relaxation, method, limits
         self._began, self._progress = began, progress
         options = HighsOptions(threads=limits.threads, gap=1e-9)
-        self._answers = FollowerAnswers(source, replace(options, stopped=limits.stopped))
+        self._deadline = Deadline.of(limits, began)
+        self._answers = FollowerAnswers(source, options, self._deadline)
         continuous = replace(program.columns, integer=np.zeros(len(program.columns), bool))
         # a basis is asked for after each solve, and presolve may leave none
         self._solver = VertexHighs(replace(program, columns=continuous), replace(options, presolve=False))
@@ -94,7 +96,7 @@ class Tree:
         columns, status = self._relaxation.program.columns, "optimal"
         self._push(self._dive, -np.inf, columns.lower, columns.upper, (), None)
         while self._dive or self._heap:
-            if self._is_late():
+            if self._deadline.passed():
                 status = "interrupted" if self._limits.stopped() else "time_limit"
                 break
             if self._method.max_iterations is not None and self._nodes >= self._method.max_iterations:
@@ -105,7 +107,7 @@ class Tree:
                 self._nodes += 1
                 with suppress(Interrupted):
                     self._process(node)
-                if self._is_late():
+                if self._deadline.passed():
                     heapq.heappush(self._heap, node)  # what may have been cut short counts as open
             if self._nodes % _REPORT_NODES == 0:
                 self._report()
@@ -158,7 +160,7 @@ class Tree:
         """Answer the leader decision of a point once."""
         key = tuple(np.round(point[self._linking]).tolist())
         if key not in self._visits:
-            visit = self._answers.visit(point, None if self._remaining() == np.inf else max(self._remaining(), 1.0))
+            visit = self._answers.visit(point)
             self._visits[key] = visit
             if visit.chosen is not None and visit.objective < self._upper:
                 self._upper, self._best = visit.objective, visit.chosen
@@ -171,8 +173,7 @@ class Tree:
         columns, rows = self._solver.basis()
         vertex = Vertex(point, self._matrix, node.lower, node.upper, self._row_lower, self._row_upper, columns, rows)
         reached = float(point[self._relaxation.value[follower]])
-        seconds = max(min(self._remaining(), 60.0), 0.1)
-        robust = self._answers.robust(self._relaxation, visit, follower, (_SHARE,), reached, seconds)
+        robust = self._answers.robust(self._relaxation, visit, follower, (_SHARE,), reached)
         for response in [*robust, visit.responses[follower]]:
             block = block_of(self._relaxation, self._answers.rule(visit, follower, response), 0.0)
             row = None if block is None else linear_row(self._relaxation, block)
@@ -270,15 +271,6 @@ class Tree:
     def _bound(self) -> float:
         left = [node.bound for node in self._dive] + [node.bound for node in self._heap]
         return min(self._upper, *left) if left else self._upper
-
-    def _remaining(self) -> float:
-        limit = self._limits.time_limit
-        if self._limits.stopped():
-            return 0.0
-        return np.inf if limit is None else max(self._began + limit - time.perf_counter(), 0.0)
-
-    def _is_late(self) -> bool:
-        return self._remaining() == 0.0
 
     def _report(self) -> None:
         if self._progress is None:

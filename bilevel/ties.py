@@ -22,7 +22,7 @@ from reformulations.responses import HeldGame, OwnTerms, linearised, own_terms, 
 _MOST_RANGES = 200
 _MOST_NAMES = 5
 _NEAR = 1e-6
-_SECONDS = 60.0
+SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,14 @@ class TieGap:
         return 0.0 if self.optimistic == self.pessimistic else abs(self.optimistic - self.pessimistic)
 
 
-def tie_gap(held: HeldGame, answers: Sequence[Answered], threads: int | None = None) -> TieGap:
+def tie_gap(
+    held: HeldGame, answers: Sequence[Answered], threads: int | None = None, seconds: float = SECONDS
+) -> TieGap:
     """Return the best and worst leader objective over the optimal responses at the leader's decision.
 
     Linear and convex quadratic followers: over their optimal faces
     (:func:`reformulations.responses.optimal_face`). Followers with integer columns: over the points
-    whose value is within ``1e-7 (1 + |optimum|)`` of the optimum.
+    whose value is within ``1e-7 (1 + |optimum|)`` of the optimum. Each of the two may take so many ``seconds``.
     """
     game = held.game
     uses_multipliers = bool(len(game.multipliers))
@@ -70,7 +72,7 @@ def tie_gap(held: HeldGame, answers: Sequence[Answered], threads: int | None = N
         return TieGap(None, None, "a quadratic follower could only be bounded")
     followed = _Followed.of(held)
     goal = _Goal.of(followed)
-    options = HighsOptions(threads=threads, time_limit=_SECONDS)
+    options = HighsOptions(threads=threads, time_limit=seconds)
     try:
         columns, rows, chosen = _with_computed(followed, *joint_face(held, answers))
         face = _Face(columns, rows, chosen, held.point[chosen], options)

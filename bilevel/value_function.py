@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bilevel.answer import Limits
+from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
 from bilevel.highs import HighsOptions
 from bilevel.methods import ValueFunction
@@ -17,6 +18,7 @@ from bilevel.response_answer import ResponseAnswer
 from bilevel.response_boxes import boxed, is_boxed
 from bilevel.response_rounds import Rounds
 from bilevel.response_tree import Tree
+from reformulations import refusal
 from reformulations.high_point import HighPoint, high_point, relaxed_responses
 from reformulations.programs import BilevelProgram
 
@@ -85,7 +87,7 @@ def search_notes(search: Search) -> tuple[str, ...]:
         return ()
     more = f" and {len(continuous) - 1} more" if len(continuous) > 1 else ""
     return (
-        f"{continuous[0]}{more}: continuous, and followers depend on it; the bound may be an infimum that is not attained",
+        f"{continuous[0]}{more}: continuous, and followers depend on it; the bound may be an infimum, not attained",
     )
 
 
@@ -102,10 +104,15 @@ def search_responses(
         When a follower has no best response.
     """
     began = time.perf_counter()
-    search = choose_search(game, method, HighsOptions(threads=limits.threads, gap=1e-9))
-    if search.kind == "tree":
-        return Tree(search.source, search.relaxation, method, limits, began, progress).run()
-    return Rounds(search.source, search.relaxation, method, limits, began, progress).run()
+    deadline = Deadline.of(limits, began)
+    search = choose_search(game, method, HighsOptions(threads=limits.threads, gap=1e-9, stopped=deadline.passed))
+    kind = Tree if search.kind == "tree" else Rounds
+    try:
+        return kind(search.source, search.relaxation, method, limits, began, progress).run()
+    except refusal.NotApplicable:
+        if deadline.passed():  # a bound that is missing may be one that there was no time for
+            return ResponseAnswer("time_limit", None, np.inf, -np.inf, "responses of integer followers; HiGHS")
+        raise
 
 
 def _chosen(relaxation: HighPoint) -> tuple[Literal["rounds", "tree"], str]:
