@@ -28,8 +28,10 @@ from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, StrongDuality
 from bilevel.mixed import MixedEquilibrium, mixed_equilibrium
 from bilevel.nash import Contender, Equilibrium, nash
 from bilevel.plugin import BilevelSolver
+from bilevel.profiles import Profiles
 from bilevel.solution import Solution
 from bilevel.solve import solve
+from bilevel.sweep import sweep
 from bilevel.transformation import KKTTransformation, StrongDualityTransformation
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "Multiplier",
     "NoBound",
     "NotApplicable",
+    "Profiles",
     "Recourse",
     "SavedRunError",
     "Solution",
@@ -71,6 +74,7 @@ __all__ = [
     "mixed_equilibrium",
     "nash",
     "solve",
+    "sweep",
     "uncertainty",
     "write",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import pyomo.environ as pyo
 from pyomo.core.base.block import BlockData
@@ -13,9 +13,11 @@ from pyomo.core.base.var import Var, VarData
 
 from bilevel import scip
 from bilevel.answer import Limits
+from bilevel.edits import Watch
 from bilevel.errors import BilevelError, InvalidGame, NoBound, NotApplicable
 from bilevel.first_incumbent import first_incumbent
 from bilevel.methods import KKT, SOS1, Branching, Indicator, Method
+from bilevel.outcome import MipProgress
 from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.tightening import proof
@@ -25,12 +27,33 @@ from reformulations.cone_rows import follower_cones
 from reformulations.programs import BilevelProgram, MixedIntegerProgram
 from reformulations.spatial import SpatialProgram
 
+if TYPE_CHECKING:
+    from bilevel.solution import Solution
+
 SOLVERS = ("auto", "highs", "scip")
 
 CUTOFF_SECONDS = 0.5
 """Time to look for a point by which multipliers are bounded that nothing else bounds."""
 
 Given = Mapping[int, tuple[float, float]] | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a game was compiled: arguments of :func:`compile_game`."""
+
+    method: Method | str = "auto"
+    threads: int | None = None
+    solver: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What re-compiling knows: what coefficients depend on, and a game with its image from before the last edits."""
+
+    watch: Watch
+    program: BilevelProgram
+    image: Image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,16 +68,47 @@ class Compiled:
         The MPEC, the mixed-integer program, the bounds with their sources, and the way back.
     why
         Why the method was chosen; empty where it was asked for.
+    asked
+        How it was compiled.
+    history
+        What :meth:`update` has learned about the model; None before the first one.
     """
 
     game: Game
     image: Image
     why: str = ""
+    asked: Asked = field(default_factory=Asked)
+    history: History | None = None
 
     @property
     def program(self) -> MixedIntegerProgram | SpatialProgram:
         """The single-level program, minimised, as arrays."""
         return self.image.program
+
+    def update(self) -> Compiled:
+        """Return the game compiled again after edits of its model, reading and deriving only what they touch.
+
+        See :func:`bilevel.update.updated`; the answer is that of compiling the edited model anew.
+        """
+        from bilevel.update import updated
+
+        return updated(self)
+
+    def solve(
+        self,
+        *,
+        gap: float = 1e-6,
+        time_limit: float | None = None,
+        threads: int | None = None,
+        progress: Callable[[MipProgress], None] | None = None,
+    ) -> Solution:
+        """Solve the game as it is compiled and load the values into the model's variables.
+
+        Parameters are those of :func:`bilevel.solve`. Edits of the model count after :meth:`update`.
+        """
+        from bilevel.solve import solve_compiled
+
+        return solve_compiled(self, Limits(gap, time_limit, threads, progress))
 
     def to_pyomo(self) -> pyo.ConcreteModel:
         """Return the single-level program as a Pyomo model with the user's names."""
@@ -90,7 +144,8 @@ def compile_game(
     InfeasibleGame
         When deriving the bounds shows that the game has no feasible point.
     """
-    return compile_read(read(model), method, threads, solver)
+    compiled = compile_read(read(model), method, threads, solver)
+    return replace(compiled, asked=Asked(method, threads, solver))
 
 
 def compile_read(game: Game, method: Method | str, threads: int | None = None, solver: str = "auto") -> Compiled:

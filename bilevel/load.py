@@ -17,7 +17,8 @@ def load(game: Game, values: Floats) -> None:
     """
     StaleFlagManager.mark_all_as_stale()
     for variable, value in zip(game.variables, values.tolist(), strict=False):
-        variable.set_value(value, skip_validation=True)
+        if not variable.fixed:
+            variable.set_value(value, skip_validation=True)
     begin = 0
     for level in game.levels:
         level.x.values = values[begin : begin + level.x.num].tolist()

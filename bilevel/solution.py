@@ -91,7 +91,7 @@ class Solution:
         """
         if isinstance(variable, Var) and variable.is_indexed():
             return {index: self.value(member) for index, member in variable.items()}
-        if variable.fixed:
+        if variable.fixed and id(variable) not in self.game.column_of:
             return pyo.value(variable)
         return float(self._known_point()[self.game.column(variable)])
 

@@ -19,6 +19,7 @@ from bilevel.certify import Certificate, certify
 from bilevel.compile import SOLVERS, Compiled, chosen_method, compile_read
 from bilevel.conic import has_cones, solve_conic_game
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
+from bilevel.held_leader import held_optimum
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.hopeless import refuse_hopeless_followers
 from bilevel.integer_followers import solve_integer_game
@@ -131,6 +132,26 @@ def _compiled_and_optimised(game: Game, method: Method | str, limits: Limits, so
     began = time.perf_counter()
     compiled = compile_read(game, method, limits.threads, solver)
     return compiled, optimised(compiled.image, limits.after(time.perf_counter() - began))
+
+
+def solve_compiled(compiled: Compiled, limits: Limits) -> Solution:
+    """Solve a game that is compiled and load the values into the model's variables."""
+    solution = solution_of(compiled, limits)
+    if solution.values is not None:
+        load(compiled.game, solution.values)
+    return solution
+
+
+def solution_of(compiled: Compiled, limits: Limits) -> Solution:
+    """Solve a game that is compiled, on its arrays; where the leader is held, without a search."""
+    began = time.perf_counter()
+    answer = held_optimum(compiled.image, limits)
+    if answer is not None:
+        solution = _solution(compiled, answer, limits, began)
+        if solution.status == "optimal":
+            return replace(solution, method="one response and one linear program, since the leader is held; HiGHS")
+    left = limits.after(time.perf_counter() - began)
+    return _solution(compiled, optimised(compiled.image, left), limits, began)
 
 
 def _solution(compiled: Compiled, answer: Answer, limits: Limits, began: float) -> Solution:
