@@ -7,6 +7,7 @@ from bilevel.affine import affine_value
 from bilevel.ccg import CCG
 from bilevel.compile import Compiled
 from bilevel.compile import compile_game as compile  # noqa: A004 - bl.compile is the public name
+from bilevel.derive import derivation
 from bilevel.diagnose import diagnose
 from bilevel.errors import (
     BilevelError,
@@ -22,6 +23,7 @@ from bilevel.errors import (
 )
 from bilevel.explain import explain
 from bilevel.explanation import Explanation
+from bilevel.formulas import Derivation
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
 from bilevel.io.files import write_game as write
 from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, StrongDuality, ValueFunction
@@ -44,6 +46,7 @@ __all__ = [
     "Branching",
     "Compiled",
     "Contender",
+    "Derivation",
     "Equilibrium",
     "Explanation",
     "Follower",
@@ -69,6 +72,7 @@ __all__ = [
     "ValueFunction",
     "affine_value",
     "compile",
+    "derivation",
     "diagnose",
     "explain",
     "mixed_equilibrium",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pyomo.environ as pyo
 import sympy
 from pyomo.core.base.component import ComponentData
+from pyomo.core.base.constraint import ConstraintData
 
 from bilevel.player import Player
 from bilevel.symbols import Symbols, exact
@@ -118,7 +119,8 @@ def _sides(source: ComponentData, form: sympy.Expr, low: float | None, high: flo
 
 
 def _condition(source: ComponentData, side: Side, slack: sympy.Expr, *, equality: bool) -> Condition:
-    symbol = sympy.Symbol(f"{'multiplier' if equality else side} of {source.name}", real=True)
+    letter = "lambda" if isinstance(source, ConstraintData) else "mu"
+    symbol = sympy.Symbol(f"{letter}[{source.name}]" if equality else f"{letter}_{side}[{source.name}]", real=True)
     return Condition(source, side, equality, symbol, sympy.expand(slack))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.highs import HighsOptions, PersistentHighs
-from bilevel.printing import number
+from bilevel.printing import interval, number
 from reformulations import refusal
 from reformulations.dual_faces import dual_face
 from reformulations.programs import BilevelProgram, Floats, Integers
@@ -36,9 +36,8 @@ class PriceLine:
 
     def __str__(self) -> str:
         """Say what the multiplier may be."""
-        first = "(-infinity" if self.lower == -np.inf else f"[{number(self.lower)}"
-        last = "infinity)" if self.upper == np.inf else f"{number(self.upper)}]"
-        return f"{self.name} = {number(self.value)}, and any value in {first}, {last} is a multiplier there"
+        ends = interval(self.lower, self.upper)
+        return f"{self.name} = {number(self.value)}, and any value in {ends} is a multiplier there"
 
 
 def multiplier_ranges(program: BilevelProgram, point: Floats, targets: Integers, threads: int | None = None) -> Floats:

@@ -35,6 +35,13 @@ def number(value: float | None) -> str:
     return f"{value:.8g}"
 
 
+def interval(lower: float, upper: float) -> str:
+    """Return an interval, open where it has no end."""
+    first = "(-infinity" if lower == -math.inf else f"[{number(lower)}"
+    last = "infinity)" if upper == math.inf else f"{number(upper)}]"
+    return f"{first}, {last}"
+
+
 def residual(value: float | None) -> str:
     """Return a residual with its order of magnitude, exactly zero as 0."""
     if value is None:
