@@ -9,14 +9,18 @@ from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 import bilevel as bl
 from models.ac_power_flow import ADVICE, has_pandapower
-from models.credit_points.checks import ac_checks, market_checks
+from models.credit_points.checks import ac_checks, fee_checks, market_checks
+from models.credit_points.credit import Choice, credit_fee, prices_at
 from models.credit_points.data import FOLDER, Instance, read_instance
 from models.credit_points.equilibrium import Equilibrium, equilibrium_of, price_taking
 from models.credit_points.iteration import alternate
+from models.credit_points.price_maker import anticipate
+from models.credit_points.report import aggregator_table, fee_table, report, sweep_table
+from models.credit_points.sensitivity import sweeps
+from models.credit_points.users import Users, read_users
 from models.tables import DataError
 
 WIDTH = 120
@@ -31,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     add = options.add_argument
     add("--data", type=Path, default=FOLDER, help="folder with tables of the same names, instead of the ones shipped")
     add("--no-ac", action="store_true", help="leave out the AC power flow of the equilibrium")
+    add("--no-price-maker", action="store_true", help="leave out the aggregator that anticipates its price")
     add("--figures", type=Path, default=Path("figures"), help="folder of the PNGs (default: ./figures)")
     add("--no-figures", action="store_true", help="tables only")
     return options
@@ -42,19 +47,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
         data = read_instance(asked.data)
+        users = read_users(data.feeder, asked.data)
     except DataError as error:
         console.print(f"error: {error}", style="bold red", soft_wrap=True)
         return 2
     good, found = price_takers(console, data, with_ac=not asked.no_ac)
+    if not asked.no_price_maker:
+        good &= price_maker(console, data, found, next(iter(data.aggregators)))
+    well, swept = fees(console, data, found, users)
     if not asked.no_figures:
         try:
             from models.credit_points import figures
 
-            for path in figures.write(asked.figures, data, found):
+            for path in figures.write(asked.figures, data, found, swept):
                 console.print(f"wrote {path}", soft_wrap=True)
         except ImportError:
             console.print("no figures: they need matplotlib, the extra plots")
-    return 0 if good else 1
+    return 0 if good and well else 1
 
 
 def price_takers(console: Console, data: Instance, *, with_ac: bool) -> tuple[bool, Equilibrium]:
@@ -85,30 +94,53 @@ def price_takers(console: Console, data: Instance, *, with_ac: bool) -> tuple[bo
     return solution.status == "optimal" and all(verdicts.values()), found
 
 
-def aggregator_table(found: Equilibrium, data: Instance) -> Table:
-    """Return each aggregator's prices, day and regret."""
-    table = Table("aggregator", title="aggregators, a day", title_justify="left")
-    for heading in ("bus", "least price", "greatest", "contract MWh", "vehicles MWh", "cost yuan", "regret yuan"):
-        table.add_column(heading, justify="right")
-    for number, aggregator in data.aggregators.items():
-        price = found.price[aggregator.bus]
-        table.add_row(
-            str(number),
-            str(aggregator.bus),
-            f"{price.min():.1f}",
-            f"{price.max():.1f}",
-            f"{found.contract_mwh[number].sum():.2f}",
-            f"{found.vehicles_mwh[number].sum():.2f}",
-            f"{found.cost_yuan[number]:.1f}",
-            f"{found.regret_yuan[number]:.0e}",
+def price_maker(console: Console, data: Instance, found: Equilibrium, number: int) -> bool:
+    """Let one aggregator anticipate its price while the others keep their contracts."""
+    console.rule(f"aggregator {number} anticipates its price", align="left")
+    others = {k: contract for k, contract in found.contract_mwh.items() if k != number}
+    with console.status("operators by line and by ladder"):
+        answer = anticipate(data, number, others)
+    taken = found.cost_yuan[number]
+    console.print(
+        f"costs {answer.cost_yuan:.2f} yuan a day, as a price taker {taken:.2f}; no plan costs less than "
+        f"{answer.bound_yuan:.2f}; the lines are within {answer.error:.2f} yuan/MWh of the true prices",
+        highlight=False,
+    )
+    verdicts = {
+        "both games are proven and certified": answer.proven,
+        "anticipating costs no more than taking prices, but for the lines, and no less than the bound": (
+            answer.bound_yuan <= answer.cost_yuan <= taken + answer.error * float(answer.contract_mwh.sum())
+        ),
+    }
+    report(console, verdicts)
+    return all(verdicts.values())
+
+
+def fees(
+    console: Console, data: Instance, found: Equilibrium, users: Users
+) -> tuple[bool, dict[str, dict[float, Choice]]]:
+    """Solve the game of the fee at the equilibrium's prices, and vary the credit."""
+    console.rule("fees that fall with credit points", align="left")
+    price = prices_at(found, data, users)
+    m = credit_fee(users, price)
+    solution = bl.solve(m, threads=1)
+    console.print(f"{solution.status}, {solution.method}", highlight=False)
+    coefficient = {option: m.coefficient[option].value for option in users.options}
+    options = {n: max(users.options, key=m.user[n].share.get_values().__getitem__) for n in users.users}
+    console.print(fee_table(coefficient, options, users))
+    swept = sweeps(users, price)
+    console.print(sweep_table(swept))
+    verdicts = fee_checks(m, users, price, swept)
+    holds = solution.certificate is not None and solution.certificate.holds
+    verdicts["the game is proven and certified"] = holds and solution.status == "optimal"
+    report(console, verdicts)
+    tie = None if solution.certificate is None else solution.certificate.tie
+    if tie is not None and tie.optimistic is not None and tie.pessimistic is not None:
+        console.print(
+            f"users who break ties against the aggregator leave it {tie.pessimistic:.2f} of {tie.optimistic:.2f} yuan",
+            highlight=False,
         )
-    return table
-
-
-def report(console: Console, verdicts: dict[str, bool]) -> None:
-    """Print what holds and what fails."""
-    for says, good in verdicts.items():
-        console.print(f"{'holds' if good else 'FAILS'}  {says}", highlight=False, style=None if good else "bold red")
+    return all(verdicts.values()), swept
 
 
 if __name__ == "__main__":

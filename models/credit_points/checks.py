@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyomo.environ as pyo
 
 from models.ac_power_flow import power_flows
+from models.credit_points.credit import Choice, Prices, chosen
 from models.credit_points.data import HOURS, Instance
 from models.credit_points.equilibrium import Equilibrium
+from models.credit_points.users import Users
 
 CONES, REGRET, OVERLAP = 1e-6, 1e-6, 1e-6
 VOLTAGE_PU, LOSSES_MW = 1e-5, 1e-4
+FEES = 1e-4
+"""Yuan a day."""
 
 
 def market_checks(found: Equilibrium, m: pyo.ConcreteModel, data: Instance) -> dict[str, bool]:
@@ -44,3 +50,25 @@ def ac_checks(found: Equilibrium, data: Instance) -> dict[str, bool]:
         f"voltages are those of the AC power flow: within {voltage:.0e} per unit": voltage <= VOLTAGE_PU,
         f"losses are those of the AC power flow: within {losses:.0e} MW": losses <= LOSSES_MW,
     }
+
+
+def fee_checks(
+    m: pyo.ConcreteModel, data: Users, price: Prices, swept: dict[str, dict[float, Choice]]
+) -> dict[str, bool]:
+    """Return what holds of the solved game of the fee and of the sweeps, and whether it does."""
+    coefficient = {option: m.coefficient[option].value for option in data.options}
+    income, again = pyo.value(m.income_yuan), chosen(data, price, coefficient).fee_yuan
+    mean = sum(coefficient.values()) / len(coefficient)
+    shares = [choice.recommended for _, choice in sorted(swept["coefficient, yuan/kWh"].items())]
+    free = dict.fromkeys(data.options, 0.0)
+    rule = replace(data.credit, delay_per_minute=0.0, valley_weight=0.0)
+    verdicts = {
+        f"users choose what each of them finds cheapest: fees {income:.4f}, {again:.4f}": abs(income - again) <= FEES,
+        f"the mean coefficient keeps its limit: {mean:.4f}": mean <= data.credit.mean_coefficient + FEES,
+        "without coefficients the credit does not matter": (
+            chosen(data, price, free) == chosen(replace(data, credit=rule), price, free)
+        ),
+    }
+    if data.credit.valley_weight < 1:
+        verdicts["the greater the coefficient, the more users at recommended stations"] = shares == sorted(shares)
+    return verdicts

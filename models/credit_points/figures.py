@@ -11,16 +11,21 @@ from matplotlib.ticker import MultipleLocator
 
 from models import charts
 from models.charts import BLUE, DPI, GREY, ORANGE, VERMILION
+from models.credit_points.credit import Choice
 from models.credit_points.data import HOURS, Instance
 from models.credit_points.equilibrium import Equilibrium
 
 
-def write(folder: Path, data: Instance, found: Equilibrium) -> Iterator[Path]:
+def write(folder: Path, data: Instance, found: Equilibrium, swept: dict[str, dict[float, Choice]]) -> Iterator[Path]:
     """Write the figures as PNG into ``folder`` and yield their paths."""
     return charts.write(
         folder,
         "credit_points",
-        {"prices": lambda: nodal_prices(data, found), "contracts": lambda: contracts(data, found)},
+        {
+            "prices": lambda: nodal_prices(data, found),
+            "contracts": lambda: contracts(data, found),
+            "choices": lambda: choices(swept),
+        },
     )
 
 
@@ -66,4 +71,21 @@ def contracts(data: Instance, found: Equilibrium) -> Figure:
             more, names = other.get_legend_handles_labels()
             figure.legend(handles + more, labels + names, loc="outside upper center", ncols=4)
     panels[0].set_ylabel("MWh in an hour")
+    return figure
+
+
+def choices(swept: dict[str, dict[float, Choice]]) -> Figure:
+    """Draw the part of users at recommended stations and in the valley as each parameter of the credit varies."""
+    figure = Figure(figsize=(11, 3.2), dpi=DPI, layout="constrained")
+    panels = figure.subplots(1, len(swept), sharey=True, squeeze=False)[0]
+    for axes, (parameter, found) in zip(panels, swept.items(), strict=True):
+        recommended, valley = zip(
+            *((100 * each.recommended, 100 * each.valley) for each in found.values()), strict=True
+        )
+        axes.plot(list(found), recommended, "o-", color=BLUE, ms=4, label="recommended station")
+        axes.plot(list(found), valley, "s--", color=ORANGE, ms=4, label="valley")
+        axes.set_xlabel(parameter)
+        axes.set_ylim(0, 105)
+    panels[0].set_ylabel("% of users")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
