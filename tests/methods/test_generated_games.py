@@ -40,7 +40,7 @@ def test_the_automatic_method_branches_where_the_leader_moves_right_hand_sides_o
 
 
 def test_the_automatic_method_ends_small_price_games_by_a_short_search_and_others_by_big_m() -> None:
-    """T8K1 takes fewer than a hundred linear programs, T12K2 with seed 1 a thousand."""
+    """T8K1 takes fewer than a hundred linear programs, T12K2 with seed 1 more than a thousand."""
     small = bl.solve(price_game("T8K1", 1).model(), threads=1)
     large = bl.solve(price_game("T12K2", 1).model(), threads=1)
     assert "short search" in small.method
