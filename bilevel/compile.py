@@ -21,6 +21,7 @@ from bilevel.outcome import MipProgress
 from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.tightening import proof
+from bilevel.units import Given, in_better_units
 from bilevel.write import to_pyomo, write
 from reformulations import refusal
 from reformulations.cone_rows import follower_cones
@@ -34,8 +35,6 @@ SOLVERS = ("auto", "highs", "scip")
 
 CUTOFF_SECONDS = 0.5
 """Time to look for a point by which multipliers are bounded that nothing else bounds."""
-
-Given = Mapping[int, tuple[float, float]] | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +151,29 @@ def compile_read(game: Game, method: Method | str, threads: int | None = None, s
     """Compile a game that has been read."""
     _refuse_cones(game)
     chosen = chosen_method(method)
-    if chosen_solver(solver, chosen) == "scip":
-        chosen = KKT(SOS1()) if isinstance(method, str) else chosen
-        given = given_bounds(game, method_bounds(chosen))
-        return Compiled(game, compile_program(game.program, chosen, given, threads=threads, solver="scip"))
-    if isinstance(method, str):
-        return Compiled(game, _compiled_automatically(game.program, threads, solver))
+    by = chosen_solver(solver, chosen)
+    automatic = isinstance(method, str)
     given = given_bounds(game, method_bounds(chosen))
+
+    def compiled(arrays: BilevelProgram, ranges: Given) -> Image:
+        if by == "scip":
+            how = KKT(SOS1()) if automatic else chosen
+            return compile_program(arrays, how, ranges, threads=threads, solver="scip")
+        if automatic:
+            return _compiled_automatically(arrays, threads, solver)
+        return _compiled_by(arrays, chosen, ranges, threads)
+
+    return Compiled(game, in_better_units(game.program, given, compiled))
+
+
+def _compiled_by(program: BilevelProgram, method: Method, given: Given, threads: int | None) -> Image:
     try:
-        return Compiled(game, compile_program(game.program, chosen, given, threads=threads))
+        return compile_program(program, method, given, threads=threads)
     except NoBound as missing:
-        image = _compiled_with_cutoff(game.program, chosen, given, threads)
+        image = _compiled_with_cutoff(program, method, given, threads)
         if image is None:
             raise missing from None
-        return Compiled(game, image)
+        return image
 
 
 def _compiled_with_cutoff(program: BilevelProgram, method: Method, given: Given, threads: int | None) -> Image | None:

@@ -190,9 +190,10 @@ def _column_symbols(compiled: Compiled, systems: tuple[FollowerSystem, ...], sym
         if column in owners:
             for row, value in zip(rows, values, strict=True):
                 key = (row - n, value * senses[owners[column]] > 0)
-                found[column] = known.get(key, found[column])
-        elif rows and rows[0] < n and values == [1.0]:
-            found[column] = symbols.of(game.variables[rows[0]])
+                if key in known:
+                    found[column] = known[key] / exact(abs(value))
+        elif len(values) == 1 and rows[0] < n and values[0] > 0:
+            found[column] = symbols.of(game.variables[rows[0]]) / exact(values[0])
     return found
 
 

@@ -15,6 +15,7 @@ from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
 from reformulations.bounds import CUTOFF, Bounds
 from reformulations.covering import covers
+from reformulations.equilibration import better_units
 from reformulations.programs import LEADER, BilevelProgram, Objectives
 from reformulations.spatial import SpatialProgram
 
@@ -46,6 +47,9 @@ def updated(compiled: Compiled) -> Compiled:
     if fresh is None:
         return _compiled_as_asked(compiled.asked, read(watch.game.blocks[LEADER]))
     game = fresh.game
+    if history.image.units is not None or better_units(game.program) is not None:
+        again = _compiled_as_asked(compiled.asked, game)  # other units have other bounds
+        return replace(again, history=History(fresh, game.program, again.image))
     restricted = _restricted(history, game.program)
     if restricted is not None:
         return replace(compiled, game=game, image=restricted, history=replace(history, watch=fresh))

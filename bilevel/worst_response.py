@@ -22,6 +22,7 @@ from bilevel.pipeline import Image, compile_program
 from bilevel.read import Game
 from bilevel.respond import respond
 from bilevel.solution import Solution, SolutionStatus
+from bilevel.units import Given, in_better_units
 from reformulations import refusal
 from reformulations.pessimistic import Pessimistic
 from reformulations.programs import LEADER, BilevelProgram, Floats, MixedIntegerProgram
@@ -66,11 +67,18 @@ def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> 
 
 def _compiled(program: BilevelProgram, method: Method | str, limits: Limits) -> Image:
     try:
-        return compile_program(program, chosen_method(method), threads=limits.threads)
+        return _compiled_by(chosen_method(method), program, limits)
     except NoBound:
         if not isinstance(method, str):
             raise
-        return compile_program(program, Branching(), threads=limits.threads)
+        return _compiled_by(Branching(), program, limits)
+
+
+def _compiled_by(method: Method, program: BilevelProgram, limits: Limits) -> Image:
+    def compiled(arrays: BilevelProgram, _: Given) -> Image:
+        return compile_program(arrays, method, threads=limits.threads)
+
+    return in_better_units(program, None, compiled)
 
 
 def _responded(program: BilevelProgram, values: Floats, limits: Limits) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ def declare(program: BilevelProgram, name: str) -> pyo.ConcreteModel:
     Raises
     ------
     InvalidGame
-        When a row without coefficients cannot hold.
+        When a row without coefficients cannot hold, or a player has two rows or variables of one name.
     NotApplicable
         When nature or recourse take part.
     """
@@ -58,7 +59,11 @@ def _blocks(m: pyo.ConcreteModel, program: BilevelProgram) -> list[Any]:
 
 
 def _declare_variables(block: Any, name: str, columns: Columns, mine: list[int], variables: list[Any]) -> None:
-    component = pyo.Var([columns.names[j] for j in mine])
+    names = [columns.names[j] for j in mine]
+    for repeated, count in Counter(names).most_common(1):
+        if count > 1:
+            raise InvalidGame(f"{repeated}: two variables of one player have this name; rename one of them")
+    component = pyo.Var(names)
     block.add_component(name, component)
     for j in mine:
         variable = component[columns.names[j]]
@@ -91,6 +96,8 @@ def _declare_rows(
             continue
         body = _linear(rows.matrix.data[begin:end], rows.matrix.indices[begin:end].tolist(), variables)
         body += _bilinear(terms, variables)
+        if rows.names[i] in block.row:
+            raise InvalidGame(f"{rows.names[i]}: two rows of one player have this name; rename one of them")
         sides = (low if np.isfinite(low) else None, body, high if np.isfinite(high) else None)
         block.row[rows.names[i]] = (body, high) if low == high else sides
         declared[i] = block.row[rows.names[i]]

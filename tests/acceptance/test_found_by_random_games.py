@@ -70,3 +70,35 @@ def test_a_node_may_move_both_bounds_of_a_column(method: bl.KKT | bl.Branching):
     minimise(m, 2 * m.x + 3 * y[1] + 3 * y[2] + 2 * m.x * y[2])
     solution = bl.solve(m, method=method)
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(9.0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_units_in_which_what_matters_is_tiny_change_nothing(method: bl.KKT | bl.Branching):
+    """Price and amount counted in millionths: p y becomes 1e-12 p' y', which solvers leave out.
+
+    The buyer values a unit at 2 and takes all 4 up to that price: the seller earns 2 * 4 = 8.
+    """
+    m = game("millionths")
+    p, y = pyo.Var(bounds=(0, 5e6)), pyo.Var(bounds=(0, 4e6))
+    m.price, m.follower.amount = p, y
+    minimise(m.follower, 1e-12 * p * y - 2e-6 * y)
+    maximise(m, 1e-12 * p * y)
+    solution = bl.solve(m, method=method)
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(8.0))
+    assert (solution.value(p), solution.value(y)) == (pytest.approx(2e6), pytest.approx(4e6))
+
+
+@pytest.mark.parametrize("method", [bl.KKT(), bl.Branching(), bl.StrongDuality()])
+def test_a_game_in_large_units_is_not_called_infeasible(method: bl.KKT | bl.Branching | bl.StrongDuality):
+    """In natural units: min x + 4 y with y the least of 3 y >= 2 - x, x binary: y = 2/3 at 0, 8/3; 1 + 4/3 at 1.
+
+    The row is multiplied by 1e6, and so is the unit of y divided: 3 y' + 1e6 x >= 2e6.
+    """
+    m = game("millions")
+    m.x, m.follower.y = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(0, 1e6))
+    rows(m.follower, 3 * m.follower.y + 1e6 * m.x >= 2e6)
+    minimise(m.follower, 1e-4 * m.follower.y)
+    minimise(m, m.x + 4e-6 * m.follower.y)
+    solution = bl.solve(m, method=method)
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(7 / 3))
+    assert solution.multiplier(m.follower.row[1]) == pytest.approx(1e-4 / 3)

@@ -8,8 +8,8 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
+from bilevel.testing.responses import followers, regret, violation
 from tests.problems.library import LIBRARY, Problem, knapsack_interdiction, moore_bard_leader_integer, switched_lines
-from tests.problems.responses import followers, regret, violation
 
 BINARY_LINKED = (moore_bard_leader_integer, knapsack_interdiction, switched_lines)
 """The leader acts on the followers through binaries and bounded integers only."""

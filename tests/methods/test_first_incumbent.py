@@ -17,8 +17,8 @@ from bilevel.linear_followers import LinearFollowers
 from bilevel.optimise import optimise
 from bilevel.pattern_programs import PatternPrograms
 from bilevel.pipeline import Image
+from bilevel.testing import Game, declare, games, price_games
 from tests.problems.generated import COUPLED_SIZES, coupled_game, price_game
-from tests.properties.strategies import Game, declare, games, price_games
 
 LIMITS = Limits(threads=1)
 

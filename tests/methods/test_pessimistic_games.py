@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import product
+from collections import Counter
 
-import numpy as np
 import pyomo.environ as pyo
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.optimize import linprog
 
 import bilevel as bl
+from bilevel.testing import Game, by_value_function, declare, degenerate_games
 
 
 def zeng() -> pyo.ConcreteModel:
@@ -74,45 +72,41 @@ def test_price_games_are_refused_by_name() -> None:
         bl.solve(m, pessimistic=True)
 
 
-coefficients = st.integers(-3, 3)
+def check(game: Game) -> str:
+    """Compare with the worst of the optimal responses to each decision, found by linear programs."""
+    expected = by_value_function(game, worst=True)
+    try:
+        solution = bl.solve(declare(game), pessimistic=True, threads=1)
+    except (bl.InfeasibleFollower, bl.InfeasibleGame):
+        assert expected is None
+        return "infeasible"
+    if expected is None:
+        assert solution.status == "infeasible"
+    else:
+        assert solution.status == "optimal"
+        assert solution.objective == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    return solution.status
 
 
-@settings(max_examples=3 * settings.default.max_examples // 5)
-@given(st.data())
-def test_value_equals_lexicographic_evaluation(data: st.DataObject) -> None:
-    """Two binaries of the leader are enumerated; the follower's value, then the leader's worst, by linprog."""
-    rows = np.array(data.draw(st.lists(st.lists(coefficients, min_size=3, max_size=3), min_size=2, max_size=2)))
-    moved = np.array(data.draw(st.lists(st.lists(coefficients, min_size=2, max_size=2), min_size=2, max_size=2)))
-    right = np.array(data.draw(st.lists(st.integers(4, 9), min_size=2, max_size=2)))
-    # repeated costs make ties common
-    cost = np.array(data.draw(st.lists(st.sampled_from([-1, 0, 0, 1]), min_size=3, max_size=3)))
-    leader = np.array(data.draw(st.lists(coefficients, min_size=3, max_size=3)))
-    own = np.array(data.draw(st.lists(coefficients, min_size=2, max_size=2)))
-    values = []
-    for x in product([0, 1], repeat=2):
-        limit = right - moved @ x
-        best = linprog(cost, rows, limit, bounds=(0, 2))
-        if best.status:
-            continue
-        face = np.vstack([rows, cost]), np.append(limit, best.fun + 1e-9)
-        worst = linprog(-leader, *face, bounds=(0, 2))
-        values.append(own @ x - worst.fun)
-    m = pyo.ConcreteModel()
-    m.x = pyo.Var([0, 1], domain=pyo.Binary)
+GAMES = degenerate_games() | degenerate_games(followers=2)
 
-    @m.Follower()
-    def f(f):
-        f.y = pyo.Var([0, 1, 2], bounds=(0, 2))
-        f.row = pyo.Constraint(
-            [0, 1],
-            rule=lambda f, i: (
-                sum(int(rows[i, j]) * f.y[j] for j in f.y) + sum(int(moved[i, j]) * m.x[j] for j in m.x) + 0 * f.y[0]
-                <= int(right[i])
-            ),
-        )
-        f.cost = pyo.Objective(expr=sum(int(cost[j]) * f.y[j] for j in f.y))
 
-    m.goal = pyo.Objective(expr=sum(int(own[j]) * m.x[j] for j in m.x) + sum(int(leader[j]) * m.f.y[j] for j in m.f.y))
-    solution = bl.solve(m, pessimistic=True, threads=1)
-    assert solution.status == "optimal"
-    assert solution.objective == pytest.approx(min(values), rel=1e-6, abs=1e-6)
+@settings(max_examples=60)
+@given(GAMES)
+def test_value_equals_lexicographic_evaluation(game: Game):
+    check(game)
+
+
+@pytest.mark.long
+def test_value_equals_lexicographic_evaluation_on_300_games():
+    """The follower's value first, then the leader's worst: the leader's binaries are enumerated."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=300)
+    @given(GAMES)
+    def agree(game: Game) -> None:
+        seen[check(game)] += 1
+
+    agree()
+    assert seen.total() >= 300
+    assert seen["optimal"] >= 200

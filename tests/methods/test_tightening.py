@@ -16,10 +16,9 @@ from bilevel.answer import Limits
 from bilevel.first_incumbent import first_incumbent
 from bilevel.optimise import optimise
 from bilevel.pipeline import compile_program
+from bilevel.testing import Game, by_vertices, declare, enumerated, games, price_games
 from bilevel.tightening import is_loose, tightened
 from reformulations.bounds import CUTOFF
-from tests.properties.enumeration import by_vertices, enumerated
-from tests.properties.strategies import Game, declare, games, price_games
 
 LIMITS = Limits(threads=1)
 

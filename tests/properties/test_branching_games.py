@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bilevel as bl
-from tests.properties.enumeration import by_vertices, enumerated
-from tests.properties.strategies import Game, declare, games, price_games
+from bilevel.testing import Game, by_vertices, declare, enumerated, games, price_games
 
 NO_ANSWER = {"infeasible", "InfeasibleFollower", "UnboundedFollower"}
 

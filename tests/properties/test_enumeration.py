@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bilevel as bl
-from tests.properties.enumeration import by_vertices, enumerated
-from tests.properties.strategies import Game, Player, Row, declare, games, price_games
+from bilevel.testing import Game, Player, Row, by_vertices, declare, enumerated, games, price_games
 
 GAMES = max(300, settings.default.max_examples)
 NO_ANSWER = {"infeasible", "InfeasibleFollower", "UnboundedFollower"}

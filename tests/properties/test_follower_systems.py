@@ -17,11 +17,11 @@ from bilevel.follower_systems import FollowerSystem, follower_system
 from bilevel.read import Game as ReadGame
 from bilevel.read import read
 from bilevel.symbols import Symbols
+from bilevel.testing import Game, declare, games
 from bilevel.walk import walk
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.programs import Role
-from tests.properties.strategies import Game, declare, games
 
 
 def systems_of(m: pyo.ConcreteModel, symbols: Symbols) -> dict[str, FollowerSystem]:

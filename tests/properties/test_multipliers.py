@@ -12,8 +12,7 @@ from hypothesis import given
 from scipy.optimize import linprog
 
 import bilevel as bl
-from tests.properties.enumeration import enumerated
-from tests.properties.strategies import Game, Numbers, Player, declare, games
+from bilevel.testing import Game, Numbers, Player, declare, enumerated, games
 
 STEP = 1e-3
 ROOM = 1e-5

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bilevel as bl
-from tests.properties.enumeration import enumerated
-from tests.properties.strategies import Game, declare, games
+from bilevel.testing import Game, declare, enumerated, games
 
 POINTS = 7
 

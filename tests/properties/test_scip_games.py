@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import bilevel as bl
-from tests.properties.enumeration import enumerated
-from tests.properties.strategies import Game, declare, games
+from bilevel.testing import Game, declare, enumerated, games
 
 SMALL = st.integers(-3, 3)
 DECISIONS = (0, 1, 2)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bilevel.testing.optima import optimum
 from reformulations.big_m import LARGEST_M, BigM, binaries_of
 from reformulations.bounds import USER, Bounds, Source
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.programs import MPEC
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import optimum
 
 
 def purchase(low: float = 0.0, high: float = 10.0) -> MPEC:

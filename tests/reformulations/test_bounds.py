@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from bilevel.bounding import derive_bounds
+from bilevel.testing.optima import branch, least
 from reformulations.bases import basis_bounds, independent_directions
 from reformulations.bounds import BASIS, COLUMN, INTERVAL, RELAXATION, USER, Bounds, Source, assumptions, padded
 from reformulations.canonical import Canonical
@@ -18,7 +19,6 @@ from reformulations.kkt import KKT
 from reformulations.programs import MPEC, BilevelProgram, MixedIntegerProgram, Names
 from reformulations.relaxation import relaxation
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import branch, least
 
 CHEAP = ("min", {"x": 1})
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from bilevel.testing.optima import optimum, pessimistic_optimum, responses
 from reformulations.big_m import BigM
 from reformulations.bounds import USER, Bounds
 from reformulations.canonical import Canonical
@@ -27,7 +28,6 @@ from reformulations.programs import (
 from reformulations.recovery import Reduced
 from reformulations.strong_duality import StrongDuality
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import optimum, pessimistic_optimum, responses
 
 RANGES = game(
     # y1 is at most y2 + 3 and 4, and y1 + y2 at most 6 - x: (4, 1) at x = 0 and 1, (3.5, 0.5) at 2, (3, 0) at 3.

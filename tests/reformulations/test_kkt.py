@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from bilevel.testing.optima import branch
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.programs import MPEC, BilevelProgram
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import branch
 
 
 def kkt_of(program: BilevelProgram) -> MPEC:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bilevel.testing.optima import optimum, pessimistic_optimum
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.pessimistic import Pessimistic
 from reformulations.programs import BilevelProgram
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import optimum, pessimistic_optimum
 
 
 def worst(program: BilevelProgram) -> tuple[float, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bilevel.testing.optima import optimum, pessimistic_optimum
 from reformulations.big_m import BigM
 from reformulations.bounds import USER, Bounds
 from reformulations.canonical import Canonical
@@ -21,7 +22,6 @@ from reformulations.programs import MPEC, BilevelProgram
 from reformulations.refusal import NotApplicable
 from reformulations.strong_duality import StrongDuality
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import optimum, pessimistic_optimum
 
 
 def within(limit: float, mpec: MPEC) -> Bounds:

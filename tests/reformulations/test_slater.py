@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bilevel.testing.optima import branch, least
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.programs import MPEC, BilevelProgram
 from reformulations.slater import slater_program, slater_row
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import branch, least
 
 CHEAP = ("min", {"x": 1})
 SMALL = st.integers(-3, 3)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bilevel.testing.optima import branch
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.programs import MPEC, BilevelProgram
 from reformulations.strong_duality import StrongDuality, gap_rows
 from tests.certificate.games import INF, game
-from tests.reformulations.enumeration import branch
 
 
 def kkt_of(program: BilevelProgram) -> MPEC:

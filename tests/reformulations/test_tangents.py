@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bilevel.testing.optima import least
 from reformulations.programs import MixedIntegerProgram, Product
 from reformulations.tangents import FIRST_POINTS, epigraph, squares, tangents
 from tests.certificate.games import INF, mixed_integer_program
-from tests.reformulations.enumeration import least
 
 
 def products(terms: dict[tuple[int, int], float]) -> Product:

@@ -23,25 +23,30 @@ from reformulations.programs import (
 )
 
 INF = np.inf
+INFEASIBLE = 2
+"""What scipy says of a program without a point."""
+COMPLEMENTARY = 1e-7
 ANSWER = tuple[float, np.ndarray]
 NOTHING: ANSWER = (INF, np.empty(0))
 
 
 def least(cost: np.ndarray, rows: Rows, columns: Columns, whole: bool = False) -> ANSWER:  # noqa: FBT001, FBT002
     """Minimise ``cost @ z`` over rows and bounds; plus infinity where infeasible."""
-    assert len(rows.products) == 0
+    if len(rows.products):
+        raise ValueError(f"{rows.names[int(rows.products.index[0])]}: a row with products is not linear")
     if np.any(columns.lower > columns.upper):
         return NOTHING
     answer = optimize.milp(
         cost,
         constraints=optimize.LinearConstraint(rows.matrix, rows.lower, rows.upper) if len(rows) else None,
         bounds=optimize.Bounds(columns.lower, columns.upper),
-        integrality=columns.integer if whole else None,
+        integrality=columns.integer.astype(np.int64) if whole else None,
         options={"mip_rel_gap": 0.0},
     )
-    if answer.status == 2:
+    if answer.status == INFEASIBLE:
         return NOTHING
-    assert answer.status == 0, answer.message
+    if answer.status != 0:
+        raise AssertionError(answer.message)
     return float(answer.fun), answer.x
 
 
@@ -57,7 +62,8 @@ def at(program: Any, integers: np.ndarray) -> Any:
             products.index, products.left, products.right, products.value, strict=True
         ):
             fixed, other = (left, right) if whole[left] else (right, left)
-            assert whole[fixed], "a product of two continuous columns is not linear at fixed integers"
+            if not whole[fixed]:
+                raise ValueError("a product of two continuous columns is not linear at fixed integers")
             target[index, other] += factor * value[fixed]
     return replace(
         program,
@@ -85,7 +91,8 @@ def optimum(program: Any) -> ANSWER:
 
 @optimum.register
 def _(program: MixedIntegerProgram) -> ANSWER:
-    assert len(program.products) == 0
+    if len(program.products):
+        raise ValueError("a quadratic objective is beyond this oracle")
     value, point = least(program.cost, program.rows, program.columns, whole=True)
     return program.constant + value, point
 
@@ -106,7 +113,7 @@ def branch(mpec: MPEC, best: float = INF) -> ANSWER:
     violation = np.minimum(pairs.slacks(point), point[pairs.multiplier])
     violation[pairs.equality] = 0
     worst = int(np.argmax(violation)) if len(pairs) else 0
-    if not len(pairs) or violation[worst] <= 1e-7:
+    if not len(pairs) or violation[worst] <= COMPLEMENTARY:
         return value, point
     upper = mpec.columns.upper.copy()
     upper[pairs.multiplier[worst]] = 0
@@ -117,6 +124,7 @@ def branch(mpec: MPEC, best: float = INF) -> ANSWER:
 
 
 def box(columns: Columns, picked: np.ndarray) -> Columns:
+    """Return the picked columns, continuous."""
     return Columns(
         columns.lower[picked], columns.upper[picked], np.zeros(len(picked), bool), columns.names.take(picked)
     )
@@ -145,7 +153,7 @@ def slope(program: BilevelProgram, player: int, point: np.ndarray, own: np.ndarr
     objectives = program.objectives
     gradient = objectives.linear[[player]].toarray().ravel()
     gradient = gradient + objectives.products.hessian(len(rest), player) @ rest
-    return objectives.sense[player] * gradient[own]
+    return np.asarray(objectives.sense[player] * gradient[own])
 
 
 def responses(program: BilevelProgram, point: np.ndarray) -> tuple[np.ndarray, Rows] | None:
@@ -181,7 +189,8 @@ def pessimistic_optimum(program: BilevelProgram) -> ANSWER:
 def _of_game(program: BilevelProgram, *, worst: bool) -> ANSWER:
     best = NOTHING
     leader = np.flatnonzero(program.column_owner == LEADER)
-    assert program.columns.integer[leader].all()
+    if not program.columns.integer[leader].all():
+        raise ValueError("this oracle enumerates decisions of a leader with integer columns only")
     for values in integers_of(program.columns):
         point = np.zeros(len(program.columns))
         point[leader] = values
@@ -225,7 +234,7 @@ def _(program: CanonicalGame) -> ANSWER:
         point[program.columns.integer] = values
         cost = lower.cost + lower.gradient @ point
         right = lower.offset - lower.matrix @ point
-        solved = optimize.linprog(
+        solved = optimize.linprog(  # type: ignore[call-overload]  # sparse matrices are taken as well
             cost,
             A_ub=-lower.own[~lower.equality],
             b_ub=-right[~lower.equality],
@@ -243,7 +252,7 @@ def _(program: CanonicalGame) -> ANSWER:
         face = np.zeros((1, len(point)))
         face[0, lower.columns] = cost
         feasible = Rows(
-            sparse.csr_array(sparse.vstack([lower.matrix, face], format="csr")),
+            sparse.csr_array(sparse.vstack([lower.matrix, sparse.csr_array(face)], format="csr")),
             np.append(lower.offset, -INF),
             np.append(np.where(lower.equality, lower.offset, INF), solved.fun + 1e-9),
             Names.of([*lower.names, "face"]),

@@ -8,15 +8,18 @@ what has no point or cannot be better.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import product
 from math import inf, isfinite
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
 
-from tests.properties.strategies import Game, Player, Row
+from bilevel.testing.games import Game, Player, Row
 
 SLACK = 1e-6
+DIFFICULT = 4
+"""What scipy's linprog calls numerical difficulties."""
 
 
 @dataclass(frozen=True)
@@ -63,30 +66,29 @@ def _with_integers(game: Game, fixed: tuple[float | None, ...], least: float) ->
     sides: list[Side] = []
     owner: list[int] = []
     for k, player in enumerate(game.players):
-        mine = _sides(player, p, total, fixed)
+        mine = sides_of(player, p, total, fixed)
         sides += mine
         owner += [k] * len(mine)
     n, count = p + total, len(sides)
     cost = game.sense * np.array([*game.cost, *game.cost_of_followers] + [0.0] * count)
     upper_rows, upper_sides, equal_rows, equal_sides = [], [], [], []
     for row in game.rows:
-        form = np.concatenate([_form(row, p, total, fixed), np.zeros(count)])
+        form = np.concatenate([_form(row, p, fixed), np.zeros(count)])
         for sign, side in ((1.0, row.upper), (-1.0, -row.lower)):
             if isfinite(side):
                 upper_rows.append(sign * form)
                 upper_sides.append(side)
-    for i, side in enumerate(sides):
-        form = np.concatenate([side.form, np.zeros(count)])
-        if side.tight:
+    for one in sides:
+        form = np.concatenate([one.form, np.zeros(count)])
+        if one.tight:
             equal_rows.append(form)
-            equal_sides.append(side.offset)
+            equal_sides.append(one.offset)
         else:
             upper_rows.append(-form)
-            upper_sides.append(-side.offset)
-        bounds.append((None, None) if side.tight else (0.0, None))
-        assert i + n == len(bounds) - 1
+            upper_sides.append(-one.offset)
+        bounds.append((None, None) if one.tight else (0.0, None))
     for k, player in enumerate(game.players):
-        gradient, constant = _gradient(player, p, total)
+        gradient, constant = gradient_of(player, p, total)
         multipliers = np.array(
             [side.own if owner[i] == k else np.zeros_like(player.cost) for i, side in enumerate(sides)]
         )
@@ -105,9 +107,12 @@ def _with_integers(game: Game, fixed: tuple[float | None, ...], least: float) ->
 class _Search:
     """Depth first over which sides are active, with the best point so far."""
 
-    def __init__(self, program: tuple, bounds: list, sides: list[Side], n: int, pairs: list[int], least: float) -> None:
+    def __init__(
+        self, program: tuple[Any, ...], bounds: list[Any], sides: list[Side], n: int, pairs: list[int], least: float
+    ) -> None:
         self._program, self._bounds, self._sides, self._n, self._pairs = program, bounds, sides, n, pairs
-        self.least, self.point, self.unbounded = least, None, False
+        self.least, self.unbounded = least, False
+        self.point: np.ndarray | None = None
 
     def visit(self, decided: dict[int, bool]) -> None:
         if self.unbounded:
@@ -136,14 +141,18 @@ class _Search:
         right = [*equal_sides, *(self._sides[i].offset for i, active in decided.items() if active)]
         left = np.vstack([equal_rows, *fixed]) if fixed else equal_rows
         answer = linprog(cost, rows if len(rows) else None, offsets or None, left, right, bounds)
-        if answer.status == 4:  # numerical difficulties: once more, another way
+        if answer.status == DIFFICULT:  # numerical difficulties: once more, another way
             answer = linprog(
                 cost, rows if len(rows) else None, offsets or None, left, right, bounds, method="highs-ipm"
             )
         if answer.status not in (0, 2, 3):
             raise AssertionError(answer.message)
         status = {0: "optimal", 2: "infeasible", 3: "unbounded"}[answer.status]
-        return status, answer.fun if status == "optimal" else -inf, answer.x if status == "optimal" else None
+        return (
+            status,
+            float(answer.fun or 0.0) if status == "optimal" else -inf,
+            answer.x if status == "optimal" else None,
+        )
 
     def _worst_pair(self, decided: dict[int, bool], z: np.ndarray | None) -> int | None:
         """Return the undecided side that violates complementarity most (any where there is no point)."""
@@ -157,19 +166,21 @@ class _Search:
         return left[worst] if gaps[worst] > SLACK else None
 
 
-def _form(row: Row, p: int, total: int, fixed: tuple[float | None, ...]) -> np.ndarray:
+def _form(row: Row, p: int, fixed: tuple[float | None, ...]) -> np.ndarray:
     form = np.array([*row.on_leader, *row.on_followers], float)
     for i, j, value in row.switched:
-        form[p + j] += value * fixed[i]
-    assert len(form) == p + total
+        chosen = fixed[i]
+        if chosen is None:
+            raise ValueError("only a column of the leader that is an integer switches a follower's")
+        form[p + j] += value * chosen
     return form
 
 
-def _sides(player: Player, p: int, total: int, fixed: tuple[float | None, ...]) -> list[Side]:
+def sides_of(player: Player, p: int, total: int, fixed: tuple[float | None, ...]) -> list[Side]:
     """Return the sides of the player's rows and bounds; the opposite sides of an equality are one."""
     found = []
     columns = [p + j for j in player.columns]
-    forms = [(_form(row, p, total, fixed), row.lower, row.upper) for row in player.rows]
+    forms = [(_form(row, p, fixed), row.lower, row.upper) for row in player.rows]
     forms += [(np.eye(p + total)[c], player.lower[j], player.upper[j]) for j, c in enumerate(columns)]
     for form, lower, upper in forms:
         if lower == upper:
@@ -181,7 +192,7 @@ def _sides(player: Player, p: int, total: int, fixed: tuple[float | None, ...]) 
     return found
 
 
-def _gradient(player: Player, p: int, total: int) -> tuple[np.ndarray, np.ndarray]:
+def gradient_of(player: Player, p: int, total: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the gradient by the player's own columns of what it minimises: ``matrix @ (x, y) + constant``."""
     columns = [p + j for j in player.columns]
     matrix = np.zeros((len(columns), p + total))
@@ -195,70 +206,3 @@ def _gradient(player: Player, p: int, total: int) -> tuple[np.ndarray, np.ndarra
 
 def _or_none(bound: float) -> float | None:
     return bound if isfinite(bound) else None
-
-
-def by_vertices(game: Game) -> float | None:
-    """Return the optimum of a game of prices: over all vertices of the followers, the prices that make them optimal.
-
-    At given prices the leader's objective is linear in ``y``, so a vertex of the optimal face is best for it; at a
-    given vertex it is linear in the prices, and "this vertex is optimal" says that its cone of active sides holds
-    the gradient.
-    """
-    p, total = len(game.lower), len(game.cost_of_followers)
-    free = (None,) * p
-    sides = [_sides(player, p, total, free) for player in game.players]
-    corners = [_vertices(player, mine, p) for player, mine in zip(game.players, sides, strict=True)]
-    best = None
-    for chosen in product(*corners):
-        y = np.concatenate(chosen)
-        value = _best_prices(game, sides, y)
-        if value is not None and (best is None or game.sense * value < game.sense * best):
-            best = value
-    return best
-
-
-def _vertices(player: Player, sides: list[Side], p: int) -> list[np.ndarray]:
-    q = len(player.columns)
-    found: list[np.ndarray] = []
-    own, offset = np.array([side.own for side in sides]), np.array([side.offset for side in sides])
-    tight = np.array([side.tight for side in sides])
-    for chosen in combinations(range(len(sides)), q):
-        matrix = own[list(chosen)]
-        if abs(np.linalg.det(matrix)) < 1e-9:
-            continue
-        y = np.linalg.solve(matrix, offset[list(chosen)])
-        slack = own @ y - offset
-        inside = (slack >= -1e-9).all() and (abs(slack[tight]) <= 1e-9).all()
-        if inside and not any(np.allclose(y, other) for other in found):
-            found.append(y)
-    return found
-
-
-def _best_prices(game: Game, sides: list[list[Side]], y: np.ndarray) -> float | None:
-    p, total = len(game.lower), len(y)
-    active = [
-        [side for side in mine if abs(side.own @ y[list(player.columns)] - side.offset) <= 1e-9]
-        for player, mine in zip(game.players, sides, strict=True)
-    ]
-    count = sum(len(mine) for mine in active)
-    cost = np.array(game.cost, float)
-    rows, right = [], []
-    bounds: list[tuple[float | None, float | None]] = list(zip(game.lower, game.upper, strict=True))
-    start = p
-    for weight, player, mine in zip(game.priced, game.players, active, strict=True):
-        cost += weight * np.array(player.prices) @ y[list(player.columns)]
-        gradient, constant = _gradient(player, p, total)
-        block = np.zeros((len(constant), p + count))
-        block[:, :p] = gradient[:, :p]
-        for side in mine:
-            block[:, start] = -side.own
-            bounds.append((None, None) if side.tight else (0.0, None))
-            start += 1
-        rows.extend(block)
-        right.extend(-constant)
-    answer = linprog(game.sense * np.concatenate([cost, np.zeros(count)]), None, None, np.array(rows), right, bounds)
-    if answer.status == 2:
-        return None
-    if answer.status != 0:
-        raise AssertionError(answer.message)
-    return game.sense * answer.fun + float(np.array(game.cost_of_followers) @ y)
