@@ -95,7 +95,7 @@ def test_many_followers_that_are_priced_agree_with_enumeration(method: bl.ValueF
     agrees()
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(st.integers(0, 10_000))
 def test_rounds_agree_with_enumeration_of_knapsack_interdiction(seed: int):
     check(interdict(**small_interdiction(seed)), optimum_by_enumeration(**small_interdiction(seed)), ROUNDS)
@@ -108,7 +108,7 @@ def test_much_knapsack_interdiction_agrees_with_enumeration(method: bl.ValueFunc
         check(interdict(**small_interdiction(seed)), optimum_by_enumeration(**small_interdiction(seed)), method)
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.integers(0, 10_000))
 def test_knapsack_interdiction_agrees_with_enumeration(seed: int):
     """Solved by branch and cut: the leader only wants what the follower does not."""
@@ -116,7 +116,7 @@ def test_knapsack_interdiction_agrees_with_enumeration(seed: int):
     assert "branch and cut" in check(interdict(**small_interdiction(seed)), expected, bl.ValueFunction()).method
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(moved_games())
 def test_games_with_a_continuous_leader_agree_with_a_grid(data: Any):
     """The bound is nowhere above the infimum over a fine grid, and the point is as good as it up to epsilon."""
