@@ -110,6 +110,8 @@ class Watch:
 
     def _is_same_structure(self) -> bool:
         game, owner = self.game, self.game.program.column_owner
+        if sum(id(source) in game.row_of for source in self.declared) < len(game.constraints):
+            return False  # a row went between reading and watching
         if any(isinstance(leaf, VarData) and not leaf.fixed for leaf in self.leaves):
             return False
         held = np.array([variable.fixed for variable in game.variables], bool)

@@ -135,6 +135,17 @@ def test_bounds_of_big_m_are_kept_where_the_game_covers_the_edited_one_and_deriv
     assert not covers(before, kept.update().game.program)
 
 
+def test_a_row_that_goes_before_the_first_update_is_gone():
+    """Without p1 + p2 <= 5 both prices may be 4."""
+    m = tariff()
+    compiled = bl.compile(m)
+    m.limit.deactivate()
+    without = compiled.update()
+    assert len(without.game.constraints) == len(compiled.game.constraints) - 1
+    m.limit.activate()
+    assert len(without.update().game.constraints) == len(compiled.game.constraints)
+
+
 def test_an_update_leaves_the_compiled_game_and_fixed_values_as_they_were():
     m = tariff()
     compiled = bl.compile(m)
