@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.highs_run import run, run_in_thread
 from bilevel.labels import labels
 from bilevel.outcome import HighsOptions, MipProgress, Outcome, Status
 from reformulations.convex_quadratic import lower_triangle, mirrored, recession, sign_patterns, without_products
@@ -30,9 +30,9 @@ _ANSWERS: dict[highspy.HighsModelStatus, Status] = {
     highspy.HighsModelStatus.kMemoryLimit: "limit",
 }
 _ROWWISE, _TRIANGULAR, _MINIMIZE, _FEASIBLE = 2, 1, 1, 2
-_POLL_SECONDS = 0.05
 _STATIONARITY, _RELATIVE_FALL = 1e-5, 1e-6
 _SMALLEST = 1e-12
+_WORTH = 1e-6
 _ROUNDING = 1e-9  # kept while HiGHS runs: with less its proofs of infeasibility fail over rounding, and it ends unknown
 
 
@@ -106,11 +106,12 @@ class PersistentHighs:
         until = np.inf if time_limit is None else self._solver.getRunTime() + time_limit  # it counts all solves
         self._check(self._solver.setOptionValue("time_limit", until), "limit")
         started = time.perf_counter()
-        ended = self._run_in_thread() if self._integer else self._run()
+        ended = (run_in_thread if self._integer else run)(self._solver, self._options)
         status = _ANSWERS.get(self._solver.getModelStatus())
         if ended == highspy.HighsStatus.kError or status is None:
             return None
-        return self._outcome(status, time.perf_counter() - started)
+        outcome = self._outcome(status, time.perf_counter() - started)
+        return outcome if self._is_worth_what_it_says(outcome) else None
 
     def infeasibility_ray(self) -> Floats | None:
         """Return row multipliers ``(m,)`` that are to prove the last linear program infeasible; None without any."""
@@ -237,55 +238,6 @@ class PersistentHighs:
         """Say below what HiGHS takes a coefficient for zero: of rows it is given, or in its proofs of infeasibility."""
         self._check(self._solver.setOptionValue("small_matrix_value", smallest), "small_matrix_value")
 
-    def _run(self) -> highspy.HighsStatus:
-        ended = self._solver.run()
-        scheduler_differs = self._solver.getModelStatus() == highspy.HighsModelStatus.kNotset
-        if ended == highspy.HighsStatus.kError and self._options.threads and scheduler_differs:
-            highspy.Highs.resetGlobalScheduler(True)
-            ended = self._solver.run()
-        return ended
-
-    def _run_in_thread(self) -> highspy.HighsStatus:
-        """Run beside the calling thread, which stays free to notice an interrupt from the keyboard."""
-        stop, finished = threading.Event(), threading.Event()
-        ended: list[highspy.HighsStatus] = []
-        raised: list[BaseException] = []
-
-        def report(event: highspy.highs.HighsCallbackEvent) -> None:
-            try:
-                if self._options.progress is not None and not stop.is_set():
-                    self._options.progress(_progress(event.data_out))
-            except BaseException as error:  # noqa: BLE001  (it must not unwind through C++; raised again below)
-                raised.append(error)
-                stop.set()
-
-        def interrupt(event: highspy.highs.HighsCallbackEvent) -> None:
-            event.interrupt(stop.is_set())
-
-        def run() -> None:
-            try:
-                ended.append(self._run())
-                highspy.Highs.resetGlobalScheduler(False)  # each thread has its own scheduler
-            finally:
-                finished.set()
-
-        self._solver.cbMipLogging.subscribe(report)
-        self._solver.cbMipInterrupt.subscribe(interrupt)
-        try:
-            threading.Thread(target=run, daemon=True).start()
-            while not finished.is_set():  # not Thread.join: interrupted, it takes the thread for dead
-                try:
-                    if finished.wait(_POLL_SECONDS) or self._options.stopped():
-                        stop.set()
-                except KeyboardInterrupt:
-                    stop.set()
-        finally:
-            self._solver.cbMipLogging.unsubscribe(report)
-            self._solver.cbMipInterrupt.unsubscribe(interrupt)
-        if raised:
-            raise raised[0]
-        return ended[0]
-
     def _outcome(self, status: Status, seconds: float) -> Outcome:
         information, solution = self._solver.getInfo(), self._solver.getSolution()
         found = status != "infeasible" and information.primal_solution_status == _FEASIBLE and status != "unbounded"
@@ -315,6 +267,17 @@ class PersistentHighs:
             return Outcome("infeasible", None, None, np.inf, None, None, 0, 0.0)
         duals = np.zeros(len(self._row_lower))
         return Outcome("optimal", np.empty(0), self._constant, self._constant, duals, np.empty(0), 0, 0.0)
+
+    def _is_worth_what_it_says(self, outcome: Outcome) -> bool:
+        """Tell whether the point has the objective claimed.
+
+        HiGHS 1.16.0 can misread a start, and then ends at a value that no point has.
+        """
+        if outcome.point is None or outcome.objective is None or not self._integer:
+            return True
+        worth = self._cost * outcome.point
+        room = _WORTH * (1 + abs(self._constant) + float(np.abs(worth).sum()))
+        return bool(abs(float(worth.sum()) + self._constant - outcome.objective) <= room)
 
     def _is_doubtful(self, outcome: Outcome | None) -> bool:
         """Tell whether a quadratic program was answered in one of the ways that HiGHS gets wrong.
@@ -370,16 +333,6 @@ class PersistentHighs:
     def _check(self, status: highspy.HighsStatus, what: str) -> None:
         if status == highspy.HighsStatus.kError:
             raise SolverFailure(f"HiGHS refused {what}; look for huge, infinite or contradictory data")
-
-
-def _progress(data: highspy.cb.HighsCallbackOutput) -> MipProgress:
-    return MipProgress(
-        float(data.mip_primal_bound),
-        float(data.mip_dual_bound),
-        float(data.mip_gap),
-        int(data.mip_node_count),
-        float(data.running_time),
-    )
 
 
 def _remaining(seconds: float | None, started: float) -> float | None:

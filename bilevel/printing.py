@@ -8,6 +8,7 @@ import math
 from rich.console import Console, RenderableType
 
 _WIDTH = 118
+_ROUNDING = 1e-14
 _HTML = '<pre style="font-family:monospace;line-height:1.2">{code}</pre>'
 
 
@@ -43,7 +44,7 @@ def interval(lower: float, upper: float) -> str:
 
 
 def residual(value: float | None) -> str:
-    """Return a residual with its order of magnitude, exactly zero as 0."""
+    """Return a residual with its order of magnitude; below 1e-14 it is rounding, and 0."""
     if value is None:
         return "-"
-    return "0" if value == 0 else f"{value:.1e}"
+    return "0" if abs(value) < _ROUNDING else f"{value:.1e}"

@@ -20,6 +20,7 @@ STATIC_CHECKS = {
     "imports": [str(Path(PYTHON).with_name("lint-imports"))],
 }
 LONG = ["-m", "", "--hypothesis-profile=long"]
+WORKERS = ["-n", "2"]
 
 
 def static_check_passes(name: str) -> bool:
@@ -35,7 +36,7 @@ def static_check_passes(name: str) -> bool:
 
 def tests_pass(selection: list[str]) -> bool:
     """Run pytest in the open: its own last line is the summary of this step."""
-    return subprocess.run([PYTHON, "-m", "pytest", *selection], cwd=ROOT, check=False).returncode == 0
+    return subprocess.run([PYTHON, "-m", "pytest", *WORKERS, *selection], cwd=ROOT, check=False).returncode == 0
 
 
 def main() -> int:
