@@ -219,7 +219,7 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     saved = resume if chosen.save is None else chosen.save
     if resume is not None:
         run = RunFile.of(resume, program, within, chosen).read()
-        setting, state = replace(setting, earlier=run.seconds), resumed(two_stage, run, threads)
+        setting, state = replace(setting, earlier=run.seconds), resumed(setting, run)
     if saved is not None:
         file, unsaved = RunFile.of(saved, program, within, chosen), setting
         setting = replace(setting, save=lambda reached: file.write(unsaved, reached))

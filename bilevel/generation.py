@@ -20,7 +20,7 @@ from bilevel.robust_answer import RobustAnswer, RobustStatus
 from bilevel.run_state import Plan, Setting, State
 from reformulations.programs import Floats
 from reformulations.second_stage import second_stage
-from reformulations.two_stage import TwoStage, master
+from reformulations.two_stage import TwoStage
 
 _SAME = 1e-7
 """Scenarios this close to each other, relative to their size, are the same."""
@@ -77,7 +77,7 @@ def _continued(setting: Setting, state: State, attack: Attack, kind: Kind, statu
     """Store the scenario, or ask the same master again more sternly where it is stored and something was inexact."""
     inexact = status != "optimal" or not np.isfinite(attack.bound)
     inexact |= _master_gap(setting, state) > _MASTER_SHARE * setting.limits.gap
-    if inexact and _stored(state, attack.scenario) is not None:
+    if inexact and _stored(state, attack.stored) is not None:
         return _sterner(state)
     return _with_scenario(state, attack, kind)
 
@@ -131,13 +131,15 @@ def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
 
 
 def _compiled(setting: Setting, state: State) -> Image:
-    return compile_master(master(setting.two_stage, state.scenarios), state.image, setting.limits.threads)
+    # where nature answers in the master it is another follower each round, of which earlier bounds say nothing
+    earlier = state.image if setting.moving is None else None
+    return compile_master(setting.master(state.scenarios), earlier, setting.limits.threads)
 
 
 def _begin(setting: Setting, state: State, image: Image) -> Floats | None:
     """Return the best plan as a point of the new master's MPEC, with the recourse of each stored scenario."""
     plan, two_stage = state.best, setting.two_stage
-    if plan is None:
+    if plan is None or setting.moving is not None:
         return None
     stage, first = second_stage(two_stage, plan.point), len(two_stage.first.columns)
     try:
@@ -189,7 +191,7 @@ def _recorded(setting: Setting, state: State, attack: Attack, kind: Kind) -> Sta
 
 
 def _with_scenario(state: State, attack: Attack, kind: Kind) -> State:
-    k = _stored(state, attack.scenario)
+    k = _stored(state, attack.stored)
     if k is not None:
         what = f"it is violated by {attack.value:.3g}" if kind == "feasibility" else f"it costs {attack.value:.9g}"
         raise SolverFailure(
@@ -197,7 +199,7 @@ def _with_scenario(state: State, attack: Attack, kind: Kind) -> State:
             f"{state.lower:.9g} and {state.upper:.9g}: the solver's tolerances decide; rescale the rows and costs "
             "of recourse, or ask for a larger gap"
         )
-    return replace(state, scenarios=(*state.scenarios, attack.scenario))
+    return replace(state, scenarios=(*state.scenarios, attack.stored))
 
 
 def _stored(state: State, u: Floats) -> int | None:
@@ -226,7 +228,7 @@ def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswe
         bound=sense * state.lower if solved and np.isfinite(state.lower) else None,
         point=point,
         scenario=None if plan is None else plan.attack.scenario,
-        scenarios=state.scenarios,
+        scenarios=state.scenarios if setting.moving is None else tuple(each.scenario for each in state.rounds),
         iterations=IterationTable(state.rounds),
         image=state.image,
         assumes=() if state.image is None else state.image.assumes,
@@ -236,9 +238,15 @@ def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswe
             *(() if state.image is None else state.image.notes),
         ),
         seconds=setting.seconds(),
-        way=f"column-and-constraint generation, {len(state.scenarios)} scenarios stored",
+        way=_way(setting, state),
         source=setting.two_stage.source,
     )
+
+
+def _way(setting: Setting, state: State) -> str:
+    if setting.moving is None:
+        return f"column-and-constraint generation, {len(state.scenarios)} scenarios stored"
+    return f"parametric column-and-constraint generation, {len(state.scenarios)} prices of nature stored"
 
 
 def _open_worst_case(setting: Setting, plan: Plan | None) -> tuple[str, ...]:

@@ -37,13 +37,20 @@ _AGREEMENT = 1e-5
 class Attack:
     """Nature's answer: ``scenario`` ``(k,)``, its ``value`` there, and the proven ``bound`` over the whole set.
 
-    ``response`` is the cheapest recourse where the value is a cost, empty where it is a violation.
+    ``response`` is the cheapest recourse where the value is a cost, empty where it is a violation. ``price`` is what
+    nature maximised, where that is stored instead of the scenario (:mod:`reformulations.parametric_masters`).
     """
 
     scenario: Floats
     value: float
     bound: float
     response: Floats
+    price: Floats | None = None
+
+    @property
+    def stored(self) -> Floats:
+        """What the next master has to take into account."""
+        return self.scenario if self.price is None else self.price
 
 
 class Oracle(Protocol):

@@ -11,7 +11,6 @@ from bilevel.run_state import Plan, Setting, State
 from bilevel.saved_runs import SavedPlan, SavedRun, read_run, write_run
 from reformulations.fingerprint import fingerprint
 from reformulations.programs import BilevelProgram
-from reformulations.two_stage import TwoStage, master
 from reformulations.uncertainty import UncertaintySet
 
 
@@ -43,12 +42,14 @@ class RunFile:
         write_run(self.path, _saved(setting, state), self.fingerprint, self.options)
 
 
-def resumed(two_stage: TwoStage, run: SavedRun, threads: int | None) -> State:
+def resumed(setting: Setting, run: SavedRun) -> State:
     """Return the state that was saved; masters are compiled again, with the bounds of multipliers of the first."""
-    image = compile_master(master(two_stage, run.scenarios[: run.first]), None, threads)
+    two_stage, threads = setting.two_stage, setting.limits.threads
+    image = compile_master(setting.master(run.scenarios[: run.first]), None, threads)
     best = None
     if run.plan is not None:
-        solved = compile_master(master(two_stage, run.scenarios[: run.plan.stored]), image, threads)
+        known = image if setting.moving is None else None
+        solved = compile_master(setting.master(run.scenarios[: run.plan.stored]), known, threads)
         point = solved.source_point(run.plan.mpec_point)
         best = Plan(
             solved.source,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +13,10 @@ from bilevel.optimise import Limits
 from bilevel.oracles import Attack, Oracle
 from bilevel.pipeline import Image
 from bilevel.recourse import RecourseSolver
+from reformulations.dependent_sets import DependentSets
+from reformulations.parametric_masters import parametric_master
 from reformulations.programs import BilevelProgram, Floats
-from reformulations.two_stage import TwoStage
+from reformulations.two_stage import TwoStage, master
 
 Start = Callable[[Image], Floats | None]
 
@@ -38,6 +40,7 @@ class Plan:
 class State:
     """Where a run stands: stored scenarios, bounds of the minimised optimum, the best plan, the rounds so far.
 
+    Where the set depends on the plan, ``scenarios`` are nature's prices instead of its choices.
     ``first`` scenarios were stored before the first round. ``looseness`` is the relative gap at which a master may
     stop, ``patience`` multiplies the seconds of masters and of nature.
     """
@@ -63,6 +66,7 @@ class Setting:
 
     ``complete`` says that recourse exists in every scenario, so that nobody need ask for violations;
     ``earlier`` are the seconds of the run that this one continues; ``save`` is called with the state after each round.
+    ``moving`` is the set where it depends on the plan.
     """
 
     two_stage: TwoStage
@@ -77,6 +81,13 @@ class Setting:
     complete: bool = False
     master_seconds: float | None = None
     oracle_seconds: float | None = None
+    moving: DependentSets | None = None
+
+    def master(self, stored: Sequence[Floats]) -> BilevelProgram:
+        """Return the game of what is stored."""
+        if self.moving is None:
+            return master(self.two_stage, stored)
+        return parametric_master(self.two_stage, self.moving, stored)
 
     def seconds(self) -> float:
         """Return the seconds since the run began, those before it was interrupted included."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -54,22 +54,7 @@ class IndependentSets:
 
     def polyhedral(self) -> LinearSet:
         """Return the rows of all parts, first the columns ``u`` of all, then the auxiliary columns of all."""
-        sets = [part.polyhedral() for part in self.parts]
-        starts = np.cumsum([0, *(each.matrix.shape[1] for each in sets)])
-        own = [start + np.arange(each.dimension) for start, each in zip(starts, sets, strict=False)]
-        extra = [
-            np.arange(start + s.dimension, start + s.matrix.shape[1]) for start, s in zip(starts, sets, strict=False)
-        ]
-        order = np.concatenate([*own, *extra]).astype(np.int64)
-        matrix = sparse.csc_array(sparse.block_diag([each.matrix for each in sets], format="csc"))
-        return LinearSet(
-            sparse.csr_array(matrix[:, order]),
-            np.concatenate([each.lower for each in sets]),
-            np.concatenate([each.upper for each in sets]),
-            np.concatenate([each.column_lower for each in sets])[order],
-            np.concatenate([each.column_upper for each in sets])[order],
-            self.dimension,
-        )
+        return side_by_side([part.polyhedral() for part in self.parts])
 
     def vertices(self, limit: int) -> Floats:
         """Return every combination of the parts' vertices.
@@ -89,3 +74,20 @@ class IndependentSets:
         for part in self.parts:
             yield part, slice(start, start + part.dimension)
             start += part.dimension
+
+
+def side_by_side(sets: Sequence[LinearSet]) -> LinearSet:
+    """Return the rows of all ``sets``, first the columns ``u`` of all, then the auxiliary columns of all."""
+    starts = np.cumsum([0, *(each.matrix.shape[1] for each in sets)])
+    own = [start + np.arange(each.dimension) for start, each in zip(starts, sets, strict=False)]
+    extra = [np.arange(start + s.dimension, start + s.matrix.shape[1]) for start, s in zip(starts, sets, strict=False)]
+    order = np.concatenate([*own, *extra]).astype(np.int64)
+    matrix = sparse.csc_array(sparse.block_diag([each.matrix for each in sets], format="csc"))
+    return LinearSet(
+        sparse.csr_array(matrix[:, order]),
+        np.concatenate([each.lower for each in sets]),
+        np.concatenate([each.upper for each in sets]),
+        np.concatenate([each.column_lower for each in sets])[order],
+        np.concatenate([each.column_upper for each in sets])[order],
+        sum(each.dimension for each in sets),
+    )

@@ -44,7 +44,7 @@ class SecondStage:
 
     Rows ``lower <= nature @ u + matrix @ r <= upper``, ``nature`` ``(m, k)``, ``matrix`` ``(m, q)``; the cost is
     ``cost @ r + nature_cost @ u``. ``scale`` ``(m,)`` is what a violation of each row is measured in; it does not
-    depend on the first stage.
+    depend on the first stage, which is ``first`` ``(n,)``.
     """
 
     matrix: Matrix
@@ -56,6 +56,7 @@ class SecondStage:
     cost: Floats
     nature_cost: Floats
     scale: Floats
+    first: Floats
 
 
 def second_stage(two_stage: TwoStage, first_point: Floats) -> SecondStage:
@@ -73,6 +74,7 @@ def second_stage(two_stage: TwoStage, first_point: Floats) -> SecondStage:
         cost=np.asarray(two_stage.cost.recourse.toarray()).ravel(),
         nature_cost=np.asarray(nature_cost.toarray()).ravel(),
         scale=_row_scale(two_stage),
+        first=z,
     )
 
 
