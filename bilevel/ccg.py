@@ -20,23 +20,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bilevel.errors import InvalidGame, NotApplicable, SavedRunError
-from bilevel.generation import generate
 from bilevel.iterations import Iteration
-from bilevel.nature import nature_set
+from bilevel.nature import moves, moving_sets, nature_set
 from bilevel.optimise import Limits
 from bilevel.oracles import OracleName, oracle_for
 from bilevel.outcome import MipProgress
+from bilevel.parametric import solve_parametric
 from bilevel.penalties import Penalty, elastic_game
 from bilevel.priced import priced_first_stage
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
-from bilevel.resume import RunFile, resumed
+from bilevel.resume import RunFile, generate_saved
 from bilevel.robust_answer import RobustAnswer
 from bilevel.run_state import Setting, Start, State
 from bilevel.static_answer import MOST_ENTRIES, is_static, solve_static
 from bilevel.wait_and_see import solve_wait_and_see, waits_and_sees
 from reformulations import refusal
 from reformulations.complete_recourse import has_complete_recourse
+from reformulations.dependent_sets import DependentSets
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.second_stage import second_stage
 from reformulations.static_costs import with_early_recourse
@@ -79,6 +80,10 @@ class CCG:
         What a unit costs by which a row of recourse is missed, for all of them or by constraint: recourse then exists
         in every scenario, and the penalty bounds its multipliers. The notes of the solution say what is missed in the
         worst case; a penalty above every multiplier leaves the answer as it is. None keeps all rows hard.
+    stored
+        What a round keeps: ``"scenarios"`` nature's choice, ``"prices"`` what nature maximised, so that it answers to
+        every plan anew in the master. ``"auto"`` keeps prices where the set moves with the plan, where a scenario
+        would bound nothing, and scenarios elsewhere.
     master_gap
         Relative gap at which masters may stop at first (0.05, say). It falls with the distance of the bounds, and to a
         tenth where a stored scenario comes back, when the same master is asked again (Tsang, Shehadeh & Curtis,
@@ -95,6 +100,7 @@ class CCG:
     save: str | Path | None = None
     costs: Costs = "auto"
     penalty: Penalty | None = None
+    stored: Literal["auto", "scenarios", "prices"] = "auto"
     master_gap: float | None = None
     master_seconds: float | None = None
     oracle_seconds: float | None = None
@@ -153,7 +159,7 @@ def solve_robust(  # noqa: PLR0913 - everything that a run can be asked
     """
     return solve_two_stage(
         elastic_game(game, None if method is None else method.penalty),
-        nature_set(game),
+        moving_sets(game) if _stores_prices(game, method) else nature_set(game),
         method,
         gap=gap,
         time_limit=time_limit,
@@ -167,7 +173,7 @@ def solve_robust(  # noqa: PLR0913 - everything that a run can be asked
 
 def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     program: BilevelProgram,
-    within: UncertaintySet,
+    within: UncertaintySet | DependentSets,
     method: CCG | None = None,
     *,
     gap: float = 1e-6,
@@ -184,6 +190,8 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     """
     began, chosen = time.perf_counter(), method or CCG()
     limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress, executor=executor)
+    if isinstance(within, DependentSets):
+        return solve_parametric(program, within, chosen, limits, began, progress, resume)
     if is_static(program, within) and chosen.oracle == "auto":
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
             _refuse_rounds(resume)
@@ -216,14 +224,18 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     setting = replace(setting, master_seconds=chosen.master_seconds, oracle_seconds=chosen.oracle_seconds)
     scenarios = _first_scenarios(chosen, two_stage, within)
     state = State(scenarios, first=len(scenarios), looseness=chosen.master_gap or 0.0)
-    saved = resume if chosen.save is None else chosen.save
-    if resume is not None:
-        run = RunFile.of(resume, program, within, chosen).read()
-        setting, state = replace(setting, earlier=run.seconds), resumed(setting, run)
-    if saved is not None:
-        file, unsaved = RunFile.of(saved, program, within, chosen), setting
-        setting = replace(setting, save=lambda reached: file.write(unsaved, reached))
-    return generate(setting, state, chosen.max_iterations)
+    from_file, to_file = (
+        None if path is None else RunFile.of(path, program, within, chosen)
+        for path in (resume, resume if chosen.save is None else chosen.save)
+    )
+    return generate_saved(setting, state, chosen.max_iterations, from_file, to_file)
+
+
+def _stores_prices(game: Game, method: CCG | None) -> bool:
+    stored = "auto" if method is None else method.stored
+    if stored not in ("auto", "scenarios", "prices"):
+        raise InvalidGame(f'CCG(stored={stored!r}): give "auto", "scenarios" or "prices"')
+    return stored == "prices" or (stored == "auto" and moves(game))
 
 
 def _fits(within: UncertaintySet) -> bool:

@@ -59,12 +59,23 @@ class RecourseSolver:
 
     def violation(self, stage: SecondStage, u: Floats) -> float:
         """Return the least violation of the rows at ``u``, in units of their scale: zero where recourse exists."""
-        lower, upper = elastic_sides(stage, u)
-        self._elastic.change_row_bounds(np.arange(len(lower)), lower, upper)
-        outcome = self._elastic.solve()
+        outcome = self._violated(stage, u)
         if outcome.objective is None:
             raise SolverFailure(f"the elastic recourse ended as {outcome.status}; rescale the rows of recourse")
         return max(outcome.objective, 0.0)
+
+    def violation_prices(self, stage: SecondStage, u: Floats) -> Floats:
+        """Return the multipliers ``(m,)`` of the rows for the least violation at ``u``."""
+        duals = _duals(self._violated(stage, u))
+        below, above = (np.flatnonzero(np.isfinite(side)) for side in (stage.lower, stage.upper))
+        prices = np.zeros(len(stage.lower))
+        prices[below] += duals[: len(below)]
+        prices[above] += duals[len(below) :]
+        return prices
+
+    def prices(self, stage: SecondStage, u: Floats) -> Floats:
+        """Return the multipliers ``(m,)`` of the rows for the cheapest recourse at ``u``, where it exists."""
+        return _duals(self._cheapest_at(stage, u))
 
     def cheapest(self, stage: SecondStage, u: Floats) -> Response:
         """Return the cheapest recourse at ``u``, where the violation is no more than :data:`VIOLATION`.
@@ -74,12 +85,20 @@ class RecourseSolver:
         SolverFailure
             When there is none.
         """
+        return _response(stage, u, self._cheapest_at(stage, u))
+
+    def _violated(self, stage: SecondStage, u: Floats) -> Outcome:
+        lower, upper = elastic_sides(stage, u)
+        self._elastic.change_row_bounds(np.arange(len(lower)), lower, upper)
+        return self._elastic.solve()
+
+    def _cheapest_at(self, stage: SecondStage, u: Floats) -> Outcome:
         shift = np.asarray(stage.nature @ u)
         outcome = self._solved(stage.lower - shift, stage.upper - shift)
         if outcome.status == "infeasible":
             room = _room(stage)
             outcome = self._solved(stage.lower - shift - room, stage.upper - shift + room)
-        return _response(stage, u, outcome)
+        return outcome
 
     def _solved(self, lower: Floats, upper: Floats) -> Outcome:
         self._cheapest.change_row_bounds(self._every, lower, upper)
@@ -108,6 +127,12 @@ def cheapest_afresh(stage: SecondStage, u: Floats, threads: int | None = None) -
 def _room(stage: SecondStage) -> Floats:
     # the two programs share their tolerance only roughly: give the rows what the elastic one may have left
     return 2 * VIOLATION * stage.scale
+
+
+def _duals(outcome: Outcome) -> Floats:
+    if outcome.row_duals is None:
+        raise SolverFailure(f"the recourse ended as {outcome.status} without multipliers; rescale its rows")
+    return outcome.row_duals
 
 
 def _response(stage: SecondStage, u: Floats, outcome: Outcome) -> Response:

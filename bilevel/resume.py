@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bilevel.generation import generate
 from bilevel.masters import compile_master
 from bilevel.oracles import Attack
+from bilevel.robust_answer import RobustAnswer
 from bilevel.run_state import Plan, Setting, State
 from bilevel.saved_runs import SavedPlan, SavedRun, read_run, write_run
+from reformulations.dependent_sets import DependentSets
 from reformulations.fingerprint import fingerprint
 from reformulations.programs import BilevelProgram
 from reformulations.uncertainty import UncertaintySet
@@ -23,7 +26,9 @@ class RunFile:
     options: str
 
     @classmethod
-    def of(cls, path: str | Path, program: BilevelProgram, within: UncertaintySet, options: object) -> RunFile:
+    def of(
+        cls, path: str | Path, program: BilevelProgram, within: UncertaintySet | DependentSets, options: object
+    ) -> RunFile:
         """Return the file at ``path`` for a game."""
         return cls(Path(path), fingerprint(program, within), repr(options))
 
@@ -40,6 +45,27 @@ class RunFile:
     def write(self, setting: Setting, state: State) -> None:
         """Save a state."""
         write_run(self.path, _saved(setting, state), self.fingerprint, self.options)
+
+
+def generate_saved(
+    setting: Setting, state: State, most: int, resume: RunFile | None, save: RunFile | None
+) -> RobustAnswer:
+    """Go round from ``state``, or from what ``resume`` holds, and write each round to ``save``.
+
+    Raises
+    ------
+    SavedRunError
+        When a file cannot be read or written.
+    SolverFailure
+        As :func:`bilevel.generation.generate`.
+    """
+    if resume is not None:
+        run = resume.read()
+        setting, state = replace(setting, earlier=run.seconds), resumed(setting, run)
+    if save is not None:
+        unsaved = setting
+        setting = replace(setting, save=lambda reached: save.write(unsaved, reached))
+    return generate(setting, state, most)
 
 
 def resumed(setting: Setting, run: SavedRun) -> State:

@@ -6,14 +6,15 @@ compared with the index set when the game is solved; an error names both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
-from scipy import sparse
 
 from bilevel.errors import InvalidGame
+from bilevel.keyed import Key, KeyedSet, Values, checked, ordered
+from bilevel.polyhedron import Polyhedron
 from reformulations import budget, cvar, distributions, uncertainty, wasserstein
 from reformulations.programs import Floats
 from reformulations.radii import Radii, bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
@@ -24,6 +25,7 @@ __all__ = [
     "Budget",
     "CVaR",
     "DistributionBall",
+    "KeyedSet",
     "Polyhedron",
     "Radii",
     "Scenarios",
@@ -34,21 +36,7 @@ __all__ = [
     "weissman_l1",
 ]
 
-Values = Mapping[Any, float] | Sequence[float] | np.ndarray | float
-Key = Hashable
 RadiusRule = Literal["confidence", "bootstrap", "literature"]
-Row = tuple[Mapping[Any, float], str, float]
-
-_SHOWN = 3
-
-
-@runtime_checkable
-class KeyedSet(Protocol):
-    """A set that can be laid out on the keys of an uncertain component."""
-
-    def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
-        """Return the set on arrays in the order of ``keys``; ``name`` is the component's."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +55,7 @@ class Box:
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
         low, high = ordered(self.low, keys, f"{name}: Box(low)"), ordered(self.high, keys, f"{name}: Box(high)")
-        return _checked(name, lambda: uncertainty.Box(low, high))
+        return checked(name, lambda: uncertainty.Box(low, high))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,55 +74,7 @@ class Budget:
         """Return the set on arrays in the order of ``keys``."""
         nominal = ordered(self.nominal, keys, f"{name}: Budget(nominal)")
         deviation = ordered(self.deviation, keys, f"{name}: Budget(deviation)")
-        return _checked(name, lambda: budget.Budget(nominal, deviation, self.budget, self.one_sided))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Polyhedron:
-    """Rows ``({key: coefficient, ...}, "<=", right-hand side)`` and bounds, a bounded nonempty polytope.
-
-    Parameters
-    ----------
-    rows
-        The rows; the sign is ``"<="``, ``">="`` or ``"=="``.
-    bounds
-        One pair ``(low, high)`` for all keys or a dict of pairs; None stands for no bound.
-
-    Examples
-    --------
-    >>> shares = Polyhedron(rows=[({1: 1, 2: 1, 3: 1}, "<=", 1.8), ({1: 1, 2: 1}, "<=", 1.2)], bounds=(0, 1))
-    >>> shares.on([1, 2, 3], "g").support([1, 1, 1])
-    1.8
-    """
-
-    rows: Sequence[Row] = ()
-    bounds: tuple[float | None, float | None] | Mapping[Any, tuple[float | None, float | None]] = (None, None)
-
-    def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
-        """Return the set on arrays in the order of ``keys``."""
-        place = {key: j for j, key in enumerate(keys)}
-        matrix = np.zeros((len(self.rows), len(keys)))
-        lower, upper = np.full(len(self.rows), -np.inf), np.full(len(self.rows), np.inf)
-        for i, (coefficients, sign, side) in enumerate(self.rows):
-            _refuse_keys(set(coefficients) - set(place), f"{name}: row {i} of Polyhedron", "has", keys)
-            for key, value in coefficients.items():
-                matrix[i, place[key]] = value
-            if sign not in ("<=", ">=", "=="):
-                raise InvalidGame(f'{name}: row {i} of Polyhedron has the sign {sign!r}; give "<=", ">=" or "=="')
-            lower[i] = -np.inf if sign == "<=" else side
-            upper[i] = np.inf if sign == ">=" else side
-        low, high = self._bounds(keys, name)
-        return _checked(name, lambda: uncertainty.Polyhedron(sparse.csr_array(matrix), lower, upper, low, high))
-
-    def _bounds(self, keys: Sequence[Key], name: str) -> tuple[Floats, Floats]:
-        pairs = self.bounds
-        if isinstance(pairs, Mapping):
-            _refuse_keys(set(pairs) ^ set(keys), f"{name}: Polyhedron(bounds)", "and the index set differ in", keys)
-            sides = [pairs[key] for key in keys]
-        else:
-            sides = [pairs] * len(keys)
-        low = np.array([-np.inf if least is None else least for least, _ in sides], np.float64)
-        return low, np.array([np.inf if most is None else most for _, most in sides], np.float64)
+        return checked(name, lambda: budget.Budget(nominal, deviation, self.budget, self.one_sided))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +94,7 @@ class Scenarios:
         points = [ordered(self.points[label], keys, f"{name}: scenario {label}") for label in labels]
         weights = self.probability
         probability = None if weights is None else ordered(weights, labels, f"{name}: Scenarios(probability)")
-        return _checked(name, lambda: uncertainty.Scenarios(np.array(points), probability))
+        return checked(name, lambda: uncertainty.Scenarios(np.array(points), probability))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,7 +114,7 @@ class DistributionBall:
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
         reference = ordered(self.reference, keys, f"{name}: DistributionBall(reference)")
-        return _checked(name, lambda: distributions.DistributionBall(reference, self.l1, self.linf))
+        return checked(name, lambda: distributions.DistributionBall(reference, self.l1, self.linf))
 
     @classmethod
     def from_counts(
@@ -231,7 +171,7 @@ class Wasserstein:
         """Return the set on arrays in the order of ``keys``."""
         reference, distance = ordered(self.reference, keys, f"{name}: Wasserstein(reference)"), self.distance
         table = [[distance(one, other) for other in keys] for one in keys] if callable(distance) else distance
-        return _checked(name, lambda: wasserstein.Wasserstein(reference, np.asarray(table, np.float64), self.radius))
+        return checked(name, lambda: wasserstein.Wasserstein(reference, np.asarray(table, np.float64), self.radius))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,7 +190,7 @@ class CVaR:
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
         reference = ordered(self.reference, keys, f"{name}: CVaR(reference)")
-        return _checked(name, lambda: cvar.CVaR(reference, self.tail))
+        return checked(name, lambda: cvar.CVaR(reference, self.tail))
 
 
 def _radii(observed: Floats, confidence: float, each: float, rule: str) -> Radii:
@@ -262,41 +202,3 @@ def _radii(observed: Floats, confidence: float, each: float, rule: str) -> Radii
     if rule == "literature":
         return literature_radii(bins, samples, confidence, confidence)
     raise ValueError(f'radii={rule!r}; give "confidence", "bootstrap" or "literature"')
-
-
-def ordered(values: Values, keys: Sequence[Key], what: str) -> Floats:
-    """Return ``values`` as an array in the order of ``keys``.
-
-    Raises
-    ------
-    InvalidGame
-        When a dict has other keys, or a sequence another length; ``what`` begins the message.
-    """
-    if isinstance(values, Mapping):
-        _refuse_keys(set(values) - set(keys), what, "has", keys)
-        _refuse_keys(set(keys) - set(values), what, "lacks", keys)
-        return np.array([values[key] for key in keys], np.float64)
-    array = np.asarray(values, np.float64)
-    if array.ndim == 0:
-        return np.full(len(keys), float(array))
-    if array.shape != (len(keys),):
-        raise InvalidGame(f"{what} has {len(array)} entries, but the index set has {len(keys)}: {_some(keys)}")
-    return array
-
-
-def _refuse_keys(wrong: set[Any], what: str, verb: str, keys: Sequence[Key]) -> None:
-    if wrong:
-        raise InvalidGame(f"{what} {verb} {_some(sorted(wrong, key=str))}; the index set is {_some(keys)}")
-
-
-def _some(keys: Sequence[Any]) -> str:
-    shown = ", ".join(repr(key) for key in keys[:_SHOWN])
-    return shown if len(keys) <= _SHOWN else f"{shown} and {len(keys) - _SHOWN} more"
-
-
-def _checked(name: str, make: Any) -> UncertaintySet:
-    try:
-        made: UncertaintySet = make()
-    except ValueError as reason:
-        raise InvalidGame(f"{name}: {reason}") from reason
-    return made

@@ -1,4 +1,8 @@
-"""Uncertainty sets that move with the first stage: ``U(z) = {u : lower + K z <= F u <= upper + K z, low <= u <= high}``.
+"""Uncertainty sets that move with the first stage.
+
+::
+
+    U(z) = {u : lower + K z <= F u <= upper + K z, low <= u <= high}
 
 What nature may do depends on the plan: attacks on what is not protected, demand that a price attracts. A point of the
 set at one plan need not be a point of it at another (Zeng & Wang, Two-stage robust optimization with decision dependent
@@ -23,7 +27,7 @@ _ROOM = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MovingPolyhedron:
-    """A polyhedron whose sides move with ``z`` ``(n,)``: ``matrix`` ``(r, k)``, ``moving`` ``(r, n)``, sides ``(r,)``."""
+    """A polyhedron with moving sides: ``matrix`` ``(r, k)``, ``moving`` ``(r, n)``, ``lower``, ``upper`` ``(r,)``."""
 
     matrix: Matrix
     moving: Matrix

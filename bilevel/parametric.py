@@ -1,0 +1,84 @@
+"""Robust games whose uncertainty set moves with the plan: parametric column-and-constraint generation.
+
+The loop is that of :mod:`bilevel.generation`; what it stores are nature's prices
+(:mod:`reformulations.parametric_masters`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bilevel.errors import NotApplicable
+from bilevel.iterations import Iteration
+from bilevel.moving_oracle import MovingOracle
+from bilevel.optimise import Limits
+from bilevel.recourse import RecourseSolver
+from bilevel.resume import RunFile, generate_saved
+from bilevel.robust_answer import RobustAnswer
+from bilevel.run_state import Setting, State
+from bilevel.wait_and_see import waits_and_sees
+from reformulations import refusal
+from reformulations.complete_recourse import has_complete_recourse
+from reformulations.dependent_sets import DependentSets
+from reformulations.parametric_masters import indifferent
+from reformulations.programs import BilevelProgram
+from reformulations.second_stage import second_stage
+from reformulations.two_stage import split
+
+if TYPE_CHECKING:
+    from bilevel.ccg import CCG
+
+
+def solve_parametric(
+    program: BilevelProgram,
+    moving: DependentSets,
+    chosen: CCG,
+    limits: Limits,
+    began: float,
+    progress: Callable[[Iteration], None] | None,
+    resume: str | Path | None,
+) -> RobustAnswer:
+    """Solve a two-stage game with linear recourse against the worst case of a set that may move with the plan.
+
+    Raises
+    ------
+    NotApplicable
+        For integer recourse, followers that wait and see, nature in the costs of recourse, and options of ``chosen``
+        that speak of scenarios.
+    """
+    _refuse_options(chosen)
+    if waits_and_sees(program):
+        raise NotApplicable(
+            "recourse",
+            "it is integer or has followers, and nature's answers are stored by prices, which only linear recourse "
+            "has; relax it, or give a set that does not move with the plan",
+        )
+    try:
+        two_stage = split(program)
+    except refusal.NotApplicable as refused:
+        raise NotApplicable(refused.where, refused.reason) from refused
+    recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), limits.threads)
+    oracle = MovingOracle(chosen.oracle, moving, two_stage, recourse, limits)
+    setting = Setting(two_stage, oracle, recourse, limits, began, progress, None, moving=moving)
+    setting = replace(setting, master_seconds=chosen.master_seconds, oracle_seconds=chosen.oracle_seconds)
+    setting = replace(setting, complete=has_complete_recourse(two_stage))
+    state = State((indifferent(two_stage),), first=1, looseness=chosen.master_gap or 0.0)
+    from_file, to_file = (
+        None if path is None else RunFile.of(path, program, moving, chosen)
+        for path in (resume, resume if chosen.save is None else chosen.save)
+    )
+    return generate_saved(setting, state, chosen.max_iterations, from_file, to_file)
+
+
+def _refuse_options(chosen: CCG) -> None:
+    if chosen.costs != "auto":
+        raise NotApplicable(
+            f"CCG(costs={chosen.costs!r})", "it is for sets that do not move with the plan; leave it out"
+        )
+    if not isinstance(chosen.start, str) or chosen.start != "auto":
+        raise NotApplicable("CCG(start=...)", "a scenario says nothing where nature's prices are stored; leave it out")
