@@ -61,6 +61,25 @@ def test_nature_without_big_m_finds_the_same(hardened: int, attacked: int) -> No
     check(hardened, attacked, "game")
 
 
+def test_an_attacker_that_may_not_cut_hardened_lines_does_no_better_or_worse() -> None:
+    """To cut a hardened line is to waste a team; the set of attacks then moves with the defence."""
+    network = five_lines()
+    m = defender_attacker_defender(network, 1, 2)
+    m.cut.within = bl.uncertainty.Polyhedron(
+        rows=[(dict.fromkeys(network.lines, 1), "<=", 2)],
+        bounds={line: (0, 1 - m.hardened[line]) for line in network.lines},
+    )
+    solution = bl.solve(m)
+    assert solution.status == "optimal"
+    assert solution.objective == pytest.approx(best_defence(network, 1, 2), rel=1e-6)
+
+
+def test_nature_answers_by_prices_where_the_defence_multiplies_the_attack() -> None:
+    m = defender_attacker_defender(five_lines(), 1, 2)
+    solution = bl.solve(m, method=bl.CCG(stored="prices"))
+    assert solution.objective == pytest.approx(best_defence(five_lines(), 1, 2), rel=1e-6)
+
+
 def check(hardened: int, attacked: int, oracle: Literal["auto", "game"]) -> None:
     network = five_lines()
     m = defender_attacker_defender(network, hardened, attacked)
