@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import traceback
 from dataclasses import dataclass
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 import bilevel as bl
@@ -40,6 +42,7 @@ class Answer:
     holds: bool | None
     seconds: float
     message: str = ""
+    crashed: bool = False
 
 
 def answers(program: BilevelProgram, time_limit: float) -> list[Answer]:
@@ -54,6 +57,10 @@ def _answer(program: BilevelProgram, name: str, how: dict[str, Any], time_limit:
         found = bl.solve(declare(program, "game"), gap=GAP, time_limit=time_limit, threads=1, **how)
     except bl.BilevelError as error:
         return Answer(name, type(error).__name__, None, None, None, time.process_time() - began, str(error))
+    except Exception as error:  # noqa: BLE001  (any other exception is a fault that the run has to survive)
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{error} ({Path(place.filename).name}, line {place.lineno})"
+        return Answer(name, type(error).__name__, None, None, None, time.process_time() - began, said, crashed=True)
     holds = None if found.certificate is None else found.certificate.holds
     why = "" if found.certificate is None else "; ".join(found.certificate.failures)
     return Answer(name, found.status, found.objective, found.bound, holds, time.process_time() - began, why)
@@ -79,6 +86,8 @@ def faults(sense: float, found: list[Answer], tolerance: float, known: Known | N
     room = tolerance * max(1.0, abs(best)) if isfinite(best) else tolerance
     said = []
     for a in found:
+        if a.crashed:
+            said.append(f"{a.method}: {a.status}: {a.message}")
         if a.status in NO_POINT and points:
             said.append(f"{a.method}: {a.status}, but {who} has {sense * best:.9g}")
         if a.bound is not None and sense * a.bound > best + room:

@@ -4,48 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
 
 from bilevel.read import read
-from bilevel.testing import declare as declare_drawn
-from bilevel.testing import games, optimum_of, price_games
 from reformulations.programs import BilevelProgram, Names
-from tests.problems.external import declare, load_case
-from tests.problems.generated import coupled_game, price_game
+from tests.problems.external import declare, declare_special, load_case, load_special
 from tests.problems.library import LIBRARY
-from tests.properties.integer_games import consistent, declared, small_games
-from tests.properties.integer_games import enumerated as enumerated_integers
+from tests.problems.tolls import toll_cases
 from tests.stress.answers import Known
 
 LINEAR, QUADRATIC = 1e-6, 1e-4
-KINDS: dict[str, Any] = {
-    "linear": games(),
-    "quadratic": games(curved=True),
-    "binary": games(binary=True),
-    "two followers": games(followers=2),
-    "coupled followers": games(followers=2, coupled=True),
-    "coupled quadratic": games(followers=2, coupled=True, curved=True),
-    "prices": price_games(),
-    "integers": small_games().filter(consistent),
-}
-LARGE = 40
-"""Of so many random games one is large."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A game, how exactly answers agree, and its optimum where that is known from elsewhere."""
+    """A game, how exactly answers agree, its optimum where that is known from elsewhere, and its place in the run."""
 
     name: str
     program: BilevelProgram
     tolerance: float
     known: Known | None = None
+    number: int = 0
 
 
 def library() -> Iterator[Source]:
@@ -56,51 +39,36 @@ def library() -> Iterator[Source]:
         yield Source(problem.__name__, program, tolerance(program), Known(found.optimum))
 
 
-def external(folder: Path) -> Iterator[Source]:
-    """Yield the external cases with linear rows; the derived ones have hundreds of complementarities and come last."""
-    for path in [*sorted((folder / "continuous").glob("*.json")), *sorted((folder / "derived").glob("*.json"))]:
+def continuous(folder: Path) -> Iterator[Source]:
+    """Yield the small external cases."""
+    yield from _cases(folder / "continuous")
+
+
+def derived(folder: Path) -> Iterator[Source]:
+    """Yield the external cases of hundreds of complementarities."""
+    yield from _cases(folder / "derived")
+
+
+def _cases(folder: Path) -> Iterator[Source]:
+    for path in sorted(folder.glob("*.json")):
         case = load_case(path)
         program = arrays_of(declare(case))
         value = (case["optimum"].get("value") or {}).get("leader_obj")
         yield Source(path.stem, program, tolerance(program), None if value is None else Known(value))
 
 
-def generated(count: int, seed_: int) -> Iterator[Source]:
-    """Yield random games of all kinds in turn, and now and then a large one."""
-    kinds = list(KINDS)
-    drawn = {kind: iter(_examples(KINDS[kind], -(-count // len(kinds)), seed_)) for kind in kinds} if count else {}
-    for k in range(count):
-        if k % LARGE == LARGE - 1:
-            large = coupled_game(30, seed_ + k) if k % (2 * LARGE) == LARGE - 1 else price_game("T8K1", seed_ + k)
-            yield Source(f"large {k}", arrays_of(large.model()), LINEAR)
-            continue
-        kind = kinds[k % len(kinds)]
-        data = next(drawn[kind])
-        if kind == "integers":
-            yield Source(f"{kind} {k}", arrays_of(declared(data)), LINEAR, Known(enumerated_integers(data)))
-            continue
-        program = arrays_of(declare_drawn(data))
-        yield Source(f"{kind} {k}", program, tolerance(program), Known(optimum_of(data)))
+def special(folder: Path) -> Iterator[Source]:
+    """Yield the external cases with multipliers, cones, integers; their values are compared by the acceptance tests."""
+    for name, case in load_special(folder / "special.json").items():
+        program = arrays_of(declare_special(case))
+        yield Source(name, program, tolerance(program))
 
 
-def _examples(strategy: st.SearchStrategy[Any], count: int, seed_: int) -> list[Any]:
-    found: list[Any] = []
-
-    @seed(seed_)
-    @settings(
-        max_examples=count,
-        database=None,
-        deadline=None,
-        derandomize=False,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def collect(example: Any) -> None:
-        found.append(example)
-
-    collect()
-    return (found * -(-count // len(found)))[:count]
+def tolls(folder: Path, groups: int = 4) -> Iterator[Source]:
+    """Yield the networks with tolls and at most so many groups of drivers."""
+    for case in toll_cases(folder / "toll"):
+        if len(case.network["K"]) <= groups:
+            yield Source(case.name, arrays_of(case.model()), LINEAR, Known(case.revenue))
 
 
 def arrays_of(model: pyo.ConcreteModel) -> BilevelProgram:
@@ -118,3 +86,9 @@ def tolerance(program: BilevelProgram) -> float:
     terms = program.objectives.products
     same = program.column_owner[terms.left] == program.column_owner[terms.right]
     return QUADRATIC if bool(np.any(same)) or len(program.rows.products) else LINEAR
+
+
+def part(sources: Iterator[Source], first: int, last: int | None) -> Iterator[Source]:
+    """Yield the sources from ``first`` to before ``last``; their factors depend on their place, so parts add up."""
+    numbered = (replace(source, number=number) for number, source in enumerate(sources))
+    yield from islice(numbered, first, last)

@@ -7,8 +7,10 @@ from itertools import islice
 import pytest
 
 from tests.stress.answers import Answer, Known, faults
-from tests.stress.running import Tally, stress
-from tests.stress.sources import generated, library
+from tests.stress.random_games import random_games
+from tests.stress.running import stress
+from tests.stress.sources import library
+from tests.stress.tally import Tally
 
 RIGHT = Answer("right", "optimal", 3.0, 3.0, holds=True, seconds=0.0)
 
@@ -39,7 +41,7 @@ def test_an_answer_that_all_methods_share_is_compared_with_the_oracle():
 def test_games_in_bad_units_have_one_answer():
     """Some problems of the library and random games of every kind, data multiplied by 1e-4 and by 1e6."""
     tally, said = Tally(), []
-    for sources in (islice(library(), 0, None, 8), generated(8, seed_=3)):
+    for sources in (islice(library(), 0, None, 8), random_games(12, seed_=3)):
         stress(sources, [1e-4, 1e6], 3, 10.0, tally, said.append)
     assert tally.wrong == []
     assert tally.ends["auto"]["optimal"] >= 0.6 * tally.games
