@@ -21,7 +21,7 @@ from bilevel.outcome import MipProgress
 from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.tightening import proof
-from bilevel.units import Given, in_better_units
+from bilevel.units import Given, compiled_restated
 from bilevel.write import to_pyomo, write
 from reformulations import refusal
 from reformulations.cone_rows import follower_cones
@@ -163,7 +163,7 @@ def compile_read(game: Game, method: Method | str, threads: int | None = None, s
             return _compiled_automatically(arrays, threads, solver)
         return _compiled_by(arrays, chosen, ranges, threads)
 
-    return Compiled(game, in_better_units(game.program, given, compiled))
+    return Compiled(game, compiled_restated(game.program, given, compiled))
 
 
 def _compiled_by(program: BilevelProgram, method: Method, given: Given, threads: int | None) -> Image:

@@ -32,7 +32,7 @@ def held_optimum(image: Image, limits: Limits) -> Answer | None:
     without a complementarity left: one linear program, or a mixed-integer one where the leader decides integers.
 
     None where that does not apply (quadratic followers, followers that see each other, products in their rows, an image
-    in other units) or where a program ends without an answer: another method has to tell what the game is.
+    that is restated) or where a program ends without an answer: another method has to tell what the game is.
     """
     began = time.perf_counter()
     options = HighsOptions(threads=limits.threads, time_limit=limits.time_limit, gap=limits.gap)
@@ -51,7 +51,7 @@ def _without_complementarities(image: Image, options: HighsOptions) -> MixedInte
     point, entries = _decision(image), _entries(image)
     if point is None or entries is None or isinstance(image.program, SpatialProgram) or len(image.mpec.products):
         return None
-    if image.units is not None:
+    if image.restated:
         return None
     faces = _faces(image, point, entries, options)
     return None if faces is None else at_faces(image.mpec, *faces)

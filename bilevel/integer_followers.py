@@ -22,6 +22,7 @@ from bilevel.solution import Solution, SolutionStatus
 from bilevel.value_function import search_responses
 from reformulations import refusal
 from reformulations.programs import LEADER, Floats
+from reformulations.switched_rows import SwitchedRows
 
 _STOPPED = ("time_limit", "interrupted")
 
@@ -34,7 +35,8 @@ def solve_integer_game(
     program = game.program
     try:
         with interruptible() as stopped:
-            answer = search_responses(program, method, replace(limits, stopped=stopped), progress)
+            switched = SwitchedRows().apply(program).program
+            answer = search_responses(switched, method, replace(limits, stopped=stopped), progress)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise

@@ -27,7 +27,6 @@ from reformulations.potentials import Potentials
 from reformulations.products import BinaryProducts
 from reformulations.programs import MPEC, BilevelProgram, Floats, Integers, Matrix, MixedIntegerProgram, Product, Rows
 from reformulations.recovery import Recovery, Reduced
-from reformulations.scaling import Scaled
 from reformulations.spatial import SpatialProgram
 
 Solver = Literal["highs", "scip"]
@@ -43,8 +42,8 @@ class Image:
     points to primal-dual points of ``source``. ``binaries[k]`` is the complementarity behind the
     ``k``-th binary that follows the MPEC's columns. ``program`` is a :class:`SpatialProgram` where it is
     for SCIP. ``assumes`` names what was not derived; ``notes``
-    say what was done, ``proof`` what derived bounds rest on besides the data. ``units`` are those of the MPEC and the
-    program where they are not the source's.
+    say what was done, ``proof`` what derived bounds rest on besides the data. ``restated`` says that
+    the MPEC and the program have other units than the source, or smaller coefficients.
     """
 
     source: BilevelProgram
@@ -57,7 +56,7 @@ class Image:
     assumes: tuple[str, ...]
     notes: tuple[str, ...]
     proof: tuple[str, ...] = ()
-    units: Scaled | None = None
+    restated: bool = False
 
     @property
     def linear_program(self) -> MixedIntegerProgram:

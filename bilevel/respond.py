@@ -12,8 +12,9 @@ from bilevel.highs import PersistentHighs
 from bilevel.outcome import HighsOptions, Outcome
 from reformulations import refusal
 from reformulations.convexity import is_convex
-from reformulations.programs import Floats, Integers, Role
+from reformulations.programs import Floats, Integers, MixedIntegerProgram, Role
 from reformulations.responses import HeldGame, Responses, linearised, response_program
+from reformulations.switched_rows import with_smaller_switches
 
 _GAP = 1e-9
 _SECONDS = 60.0
@@ -96,7 +97,7 @@ def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answere
         return Answered(players, responses, None, "its objective is not convex in its own columns")
     here = held.point[responses.columns]
     try:
-        solver = PersistentHighs(program, options)
+        solver = PersistentHighs(_switched(program), options)
         if program.columns.integer.any():
             solver.set_start(here)  # HiGHS checks it, and proves that nothing is better
         outcome = solver.solve()
@@ -109,6 +110,15 @@ def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answere
         if outcome.objective > program.objective(here) + room:
             return _bounded_by_tangent(answer, here, options)
     return answer
+
+
+def _switched(program: MixedIntegerProgram) -> MixedIntegerProgram:
+    """Return an integer follower's program, its own large coefficients of integers as small as they may be.
+
+    With those of a user's big-M a solver calls a response optimal that lets through what it shuts off.
+    """
+    rows = with_smaller_switches(program.rows, program.columns) if program.columns.integer.any() else program.rows
+    return program if rows is program.rows else replace(program, rows=rows)
 
 
 def _bounded_by_tangent(answer: Answered, point: Floats, options: HighsOptions) -> Answered:

@@ -13,9 +13,9 @@ from bilevel.errors import NotApplicable
 from bilevel.methods import KKT, BigM
 from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
+from bilevel.units import restated
 from reformulations.bounds import CUTOFF, Bounds
 from reformulations.covering import covers
-from reformulations.equilibration import better_units
 from reformulations.programs import LEADER, BilevelProgram, Objectives
 from reformulations.spatial import SpatialProgram
 
@@ -47,8 +47,8 @@ def updated(compiled: Compiled) -> Compiled:
     if fresh is None:
         return _compiled_as_asked(compiled.asked, read(watch.game.blocks[LEADER]))
     game = fresh.game
-    if history.image.units is not None or better_units(game.program) is not None:
-        again = _compiled_as_asked(compiled.asked, game)  # other units have other bounds
+    if history.image.restated or restated(game.program) is not None:
+        again = _compiled_as_asked(compiled.asked, game)  # stated otherwise, it has other bounds
         return replace(again, history=History(fresh, game.program, again.image))
     restricted = _restricted(history, game.program)
     if restricted is not None:

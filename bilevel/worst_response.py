@@ -22,7 +22,7 @@ from bilevel.pipeline import Image, compile_program
 from bilevel.read import Game
 from bilevel.respond import respond
 from bilevel.solution import Solution, SolutionStatus
-from bilevel.units import Given, in_better_units
+from bilevel.units import Given, compiled_restated
 from reformulations import refusal
 from reformulations.pessimistic import Pessimistic
 from reformulations.programs import LEADER, BilevelProgram, Floats, MixedIntegerProgram
@@ -78,7 +78,7 @@ def _compiled_by(method: Method, program: BilevelProgram, limits: Limits) -> Ima
     def compiled(arrays: BilevelProgram, _: Given) -> Image:
         return compile_program(arrays, method, threads=limits.threads)
 
-    return in_better_units(program, None, compiled)
+    return compiled_restated(program, None, compiled)
 
 
 def _responded(program: BilevelProgram, values: Floats, limits: Limits) -> Floats:

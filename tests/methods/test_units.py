@@ -65,4 +65,4 @@ def test_data_within_range_keep_their_units():
     m.f.row = pyo.Constraint(expr=1000 * m.f.y >= 0.001 * m.x)
     m.f.bill = pyo.Objective(expr=m.f.y)
     m.goal = pyo.Objective(expr=m.f.y - m.x)
-    assert bl.compile(m).image.units is None
+    assert bl.compile(m).image.restated is False

@@ -38,10 +38,17 @@ def main() -> int:
     first, _, last = arguments.part.partition(":")
     for name in arguments.sources.split(","):
         games = part(_games(name, arguments.games, arguments.seed), int(first or 0), int(last) if last else None)
-        chosen = (source for source in games if arguments.only in source.name)
+        chosen = _counted(name, (source for source in games if arguments.only in source.name))
         stress(chosen, factors(arguments.factors), arguments.seed, arguments.time_limit, tally, say)
     print(tally.summary())
     return 1 if tally.wrong else 0
+
+
+def _counted(name: str, games: Iterator[Source]) -> Iterator[Source]:
+    for count, game in enumerate(games):
+        if count % 20 == 0:
+            print(f"{name}: {count} games done", file=sys.stderr, flush=True)
+        yield game
 
 
 def _games(name: str, count: int, seed: int) -> Iterator[Source]:

@@ -16,12 +16,11 @@ def odd_games(draw: Any) -> Game:
     """Draw a game and make some of it odd.
 
     A follower without an objective, free columns, columns held by their bounds, rows once more (also multiplied, or
-    turned round), rows that say nothing, a leader whose rows leave no point or that earns without end.
+    turned round), rows that say nothing, a leader whose rows leave no point or that earns without end, and rows that an
+    integer switches by a large coefficient.
     """
-    game: Game = draw(games(followers=draw(st.integers(1, 2))))
-    for change in draw(
-        st.lists(st.sampled_from([_idle, _free, _held, _again, _turned, _slack, _tight, _endless]), max_size=3)
-    ):
+    game: Game = draw(games(followers=draw(st.integers(1, 2)), binary=draw(st.booleans())))
+    for change in draw(st.lists(st.sampled_from(CHANGES), max_size=3)):
         game = change(draw, game)
     return game
 
@@ -62,7 +61,7 @@ def _held(draw: Any, game: Game) -> Game:
 
     def change(player: Player) -> Player:
         j = draw(st.integers(0, len(player.columns) - 1))
-        value = player.lower[j] if isfinite(player.lower[j]) else player.upper[j]
+        value = next((end for end in (player.lower[j], player.upper[j]) if isfinite(end)), 0.0)
         return replace(player, lower=_with(player.lower, j, value), upper=_with(player.upper, j, value))
 
     return _player(draw, game, change)
@@ -102,6 +101,30 @@ def _endless(draw: Any, game: Game) -> Game:
     """A continuous column of the leader without an upper bound."""
     i = draw(st.integers(0, len(game.lower) - 1))
     return game if game.integer[i] else replace(game, upper=_with(game.upper, i, inf))
+
+
+def switched(draw: Any, game: Game) -> Game:
+    """A row on one column of a follower that an integer of the leader lets go by a large coefficient."""
+    whole = [i for i, flag in enumerate(game.integer) if flag]
+    if not whole:
+        return game
+    i, j = draw(st.sampled_from(whole)), draw(st.integers(0, len(game.cost_of_followers) - 1))
+    upwards, at_most = draw(st.booleans()), draw(st.booleans())
+    slope = draw(st.sampled_from([1e2, 1e4, 1e6, 1e7, 1e9])) * (1 if upwards == at_most else -1)
+    side = draw(st.integers(-1, 3)) - slope * (game.lower[i] if upwards else game.upper[i])
+    row = Row(
+        on_leader=tuple(-slope if k == i else 0.0 for k in range(len(game.lower))),
+        on_followers=tuple(float(k == j) for k in range(len(game.cost_of_followers))),
+        lower=-inf if at_most else side,
+        upper=side if at_most else inf,
+    )
+    if draw(st.booleans()):
+        return replace(game, rows=(*game.rows, row))
+    players = (replace(one, rows=(*one.rows, row)) if j in one.columns else one for one in game.players)
+    return replace(game, players=tuple(players))
+
+
+CHANGES = [_idle, _free, _held, _again, _turned, _slack, _tight, _endless, switched, switched]
 
 
 def _times(row: Row, factor: float) -> Row:
