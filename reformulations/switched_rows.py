@@ -72,7 +72,8 @@ def with_smaller_switches(rows: Rows, columns: Columns, vouching: Booleans | Non
     lower, upper = _box(rows, columns, ~switched if vouching is None else vouching & ~switched)
     end = np.where(value > 0, upper[column], lower[column])
     most = np.where(value == 0, 0.0, value * end)
-    excess = _excess(rows, switched, np.bincount(row, most, len(rows)))
+    greatest = np.bincount(row, most, len(rows)).astype(np.float64)
+    excess = _excess(rows, switched, greatest)
     size = np.bincount(row, np.abs(np.where(columns.integer[column], 0.0, most)), len(rows))
     excess[~(excess > DISTINCT * np.maximum(1.0, size))] = np.inf
     shrinks = large & (np.abs(value) > 2 * WORTH_IT * excess[row])
