@@ -100,6 +100,27 @@ def alternating_start(
     return None if best is None else best.point
 
 
+def climbed_from(image: Image, wanted: Floats, threads: int | None = None) -> Floats | None:
+    """Return a complementary point ``(N,)`` of the image's MPEC at or above the decision in ``wanted``.
+
+    ``wanted`` ``(N,)`` is NaN where nothing is wanted: these columns begin where the relaxation has them. Where the
+    followers or the leader's rows do not fit the decision, the nearest one of the relaxation is taken. None where
+    :func:`alternating_start` gives none either.
+    """
+    followers = LinearFollowers.of(image.mpec, threads)
+    if followers is None:
+        return None
+    search = _Alternation(PatternPrograms(image, followers.linking, threads), followers)
+    relaxed = search.programs.relaxation()
+    if relaxed is None:
+        return None
+    begin = np.where(np.isnan(wanted), relaxed, wanted)
+    best = search.climb(begin)
+    if best is None:
+        best = search.climb(search.programs.near(begin))
+    return None if best is None else best.point
+
+
 def _better(best: Found | None, other: Found | None) -> Found | None:
     if best is None or (other is not None and other.value < best.value):
         return other

@@ -16,7 +16,7 @@ Progress = Callable[[MipProgress], None]
 class Answer:
     """What solving the image gave: a point of its MPEC, its objective, and the proven lower bound.
 
-    ``proof`` says what the bound rests on besides the data.
+    ``proof`` says what the bound rests on besides the data, ``notes`` what is worth knowing of the search.
     """
 
     status: str
@@ -26,13 +26,15 @@ class Answer:
     nodes: int
     seconds: float
     proof: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When to stop: relative ``gap``, ``time_limit`` in seconds, ``threads`` of HiGHS; or once ``stopped`` says so.
 
-    ``executor`` takes independent sub-problems where a method has some.
+    ``executor`` takes independent sub-problems where a method has some. ``values`` ``(n,)`` of the game's columns are
+    where to begin, NaN where nothing is known.
     """
 
     gap: float = 1e-6
@@ -41,6 +43,7 @@ class Limits:
     progress: Progress | None = None
     stopped: Callable[[], bool] = never
     executor: Executor | None = None
+    values: Floats | None = None
 
     def after(self, seconds: float) -> Limits:
         """Return what is left of the time once ``seconds`` have passed, never less than a moment to answer in."""

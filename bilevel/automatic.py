@@ -117,7 +117,8 @@ def _together(answer: Answer, searched: Answer) -> Answer:
     """Return the better point with the better bound: both bounds are proven, of the same game."""
     best = searched if searched.objective < answer.objective else answer
     bound = min(max(answer.bound, searched.bound), best.objective)
-    return replace(answer, point=best.point, objective=best.objective, bound=bound)
+    notes = tuple(dict.fromkeys((*searched.notes, *answer.notes)))
+    return replace(answer, point=best.point, objective=best.objective, bound=bound, notes=notes)
 
 
 def _has_prices(source: BilevelProgram) -> bool:

@@ -22,6 +22,7 @@ from bilevel.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.read import Game, read
 from bilevel.tightening import proof
 from bilevel.units import Given, compiled_restated
+from bilevel.warm_start import values_of
 from bilevel.write import to_pyomo, write
 from reformulations import refusal
 from reformulations.cone_rows import follower_cones
@@ -100,6 +101,7 @@ class Compiled:
         time_limit: float | None = None,
         threads: int | None = None,
         progress: Callable[[MipProgress], None] | None = None,
+        warmstart: bool = False,
     ) -> Solution:
         """Solve the game as it is compiled and load the values into the model's variables.
 
@@ -107,7 +109,8 @@ class Compiled:
         """
         from bilevel.solve import solve_compiled
 
-        return solve_compiled(self, Limits(gap, time_limit, threads, progress))
+        values = values_of(self.game) if warmstart else None
+        return solve_compiled(self, Limits(gap, time_limit, threads, progress, values=values))
 
     def to_pyomo(self) -> pyo.ConcreteModel:
         """Return the single-level program as a Pyomo model with the user's names."""

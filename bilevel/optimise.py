@@ -17,6 +17,7 @@ from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
 from bilevel.spatial_search import spatial_search
 from bilevel.tightening import is_loose, tightened
+from bilevel.warm_start import start_at
 from reformulations.patterns import at_pattern
 from reformulations.programs import Floats, MixedIntegerProgram
 from reformulations.spatial import SpatialProgram
@@ -57,18 +58,30 @@ LAST_SECONDS = 2.0
 POLISHING = 1e-5
 """Relative room, at most half of the gap, between the branch and bound's incumbent and its polished point."""
 
+STARTED = "the search began at the values in the model"
+NO_START = "the search began without a start: no point of the game was found at the values in the model"
+"""What is said of a warm start."""
+
 FARTHEST = 1e10
 """No tangent is taken farther out to bound an objective from below."""
 
 
 def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
-    """Solve the program of ``image``; ``start`` is a point of the MPEC to begin with.
+    """Solve the program of ``image``; ``start`` is a point of the MPEC to begin with, else ``limits.values`` give one.
 
     The complementarity pattern and the integers of each incumbent are fixed in the MPEC, and the
     linear or quadratic program that remains gives the point returned: no big-M is left in it. The
     bound is the proven bound of the branch and bound. Convex quadratic objectives are bounded
     below by tangents, refined until the gap is closed.
     """
+    if start is not None or limits.values is None:
+        return _optimised_from(image, limits, start)
+    start = start_at(image, limits)
+    answer = _optimised_from(image, limits, start)
+    return replace(answer, notes=(*answer.notes, NO_START if start is None else STARTED))
+
+
+def _optimised_from(image: Image, limits: Limits, start: Floats | None) -> Answer:
     if isinstance(image.program, SpatialProgram):
         return spatial_search(image, image.program, limits, start)
     began = time.perf_counter()

@@ -63,8 +63,8 @@ class BilevelSolver:
         return True
 
     def warm_start_capable(self) -> bool:
-        """Return False: values in the model are no start."""
-        return False
+        """Return True: see ``warmstart`` of :meth:`solve`."""
+        return True
 
     def version(self) -> tuple[int, ...]:
         """Return the version of the package; zeros where it runs without being installed."""
@@ -80,6 +80,7 @@ class BilevelSolver:
         tee: bool = False,
         load_solutions: bool = True,
         timelimit: float | None = None,
+        warmstart: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> SolverResults:
         """Solve a game as :func:`bilevel.solve` does, and answer in Pyomo's terms.
@@ -94,6 +95,8 @@ class BilevelSolver:
             False leaves the model's values as they are; ``model.solutions.load_from(results)`` loads later.
         timelimit
             Seconds.
+        warmstart
+            Begin with the values in the model's variables, as for :func:`bilevel.solve`.
         options
             ``method``, ``solver``, ``gap``, ``pessimistic``, ``threads``, ``executor``, as for :func:`bilevel.solve`.
 
@@ -115,7 +118,8 @@ class BilevelSolver:
                 "load_solutions=False", "a multilevel problem has its values in itself; solve a clone of it"
             )
         before = [] if load_solutions else _values(model)
-        solution = solve(model, time_limit=timelimit, progress=_printed(model) if tee else None, **chosen)
+        progress = _printed(model) if tee else None
+        solution = solve(model, time_limit=timelimit, progress=progress, warmstart=warmstart, **chosen)
         if tee:
             Console().print(solution)
         for variable, value, stale in before:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bilevel.answer import Limits
 from bilevel.deadline import Deadline
-from bilevel.errors import NotApplicable
+from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.interrupts import Interrupted
@@ -128,6 +128,16 @@ class Rounds:
         said = f"responses of integer followers in {len(self._rounds)} rounds, {len(self._stored)} stored; HiGHS"
         rounds, notes = tuple(self._rounds), tuple(self._notes)
         return ResponseAnswer(status, self._best, self._upper, self._lower(), said, rounds, notes)
+
+    def begin(self, point: Floats) -> bool:
+        """Let the followers respond to the decision of ``point``; tell whether that gave a point of the game."""
+        point = point.copy()
+        point[self._relaxation.value] = self._value_upper
+        try:
+            self._respond(point)
+        except SolverFailure:
+            return False
+        return self._best is not None
 
     def _ended(self) -> str:
         if self._is_closed():

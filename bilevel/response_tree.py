@@ -14,7 +14,7 @@ from scipy import sparse
 
 from bilevel.answer import Limits
 from bilevel.deadline import Deadline
-from bilevel.errors import NotApplicable
+from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions
 from bilevel.interrupts import Interrupted
@@ -122,6 +122,12 @@ class Tree:
             f"{len(self._visits)} leader decisions answered; HiGHS"
         )
         return ResponseAnswer(status, self._best, self._upper, bound, said)
+
+    def begin(self, point: Floats) -> bool:
+        """Let the followers respond to the decision of ``point``; tell whether that gave a point of the game."""
+        with suppress(Interrupted, SolverFailure):
+            self._visit(point)
+        return self._best is not None
 
     def _process(self, node: _Node) -> None:
         """Solve a node, cut as long as that helps, then branch where something is left."""

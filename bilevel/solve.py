@@ -31,8 +31,9 @@ from bilevel.read import Game, read
 from bilevel.robust import is_robust, solve_robust_game
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.value_function import has_integer_followers
+from bilevel.warm_start import values_of
 from bilevel.worst_response import solve_pessimistic_game
-from reformulations.programs import LEADER, MixedIntegerProgram, Product
+from reformulations.programs import LEADER, Floats, MixedIntegerProgram, Product
 from reformulations.spatial import SpatialProgram
 
 
@@ -48,6 +49,7 @@ def solve(  # noqa: PLR0913 - the public contract
     executor: Executor | None = None,
     progress: Callable[[Any], None] | None = None,
     resume: str | Path | None = None,
+    warmstart: bool = False,
 ) -> Solution:
     """Solve a game to proven optimality and load the values into the model's variables.
 
@@ -78,6 +80,10 @@ def solve(  # noqa: PLR0913 - the public contract
         Called with each ``MipProgress`` (incumbent, bound, gap) and, in robust games, each ``Iteration``.
     resume
         File of a robust run that was interrupted (``bl.CCG(save=file)``), to continue with its state.
+    warmstart
+        Begin with the values in the model's variables: the leader's decision there, to which linear and integer
+        followers respond anew (of quadratic followers and those that see each other their own values count as well).
+        The answer is the same; a note of the solution says whether a point of the game was found there.
 
     Returns
     -------
@@ -97,7 +103,8 @@ def solve(  # noqa: PLR0913 - the public contract
     if solver not in SOLVERS:
         raise InvalidGame(f'solver={solver!r}: give "auto", "highs" or "scip"')
     game = read(model)
-    limits = Limits(gap, time_limit, threads, progress, executor=executor)
+    values = _where_to_begin(game, pessimistic) if warmstart else None
+    limits = Limits(gap, time_limit, threads, progress, executor=executor, values=values)
     if pessimistic:
         if is_robust(game) or isinstance(method, CCG | ValueFunction):
             raise NotApplicable("pessimistic=True", "games with nature or integer followers are solved optimistically")
@@ -124,6 +131,19 @@ def solve(  # noqa: PLR0913 - the public contract
     if solution.values is not None:
         load(game, solution.values)
     return solution
+
+
+def _where_to_begin(game: Game, pessimistic: bool) -> Floats:  # noqa: FBT001
+    """Return the values in the model; refuse what has no use for them."""
+    if is_robust(game):
+        raise NotApplicable("warmstart=True", "robust games begin with a scenario: give method=bl.CCG(start=...)")
+    if pessimistic:
+        raise NotApplicable("warmstart=True", "pessimistic games are searched without a start; leave it out")
+    if has_cones(game):
+        raise NotApplicable("warmstart=True", "games with cones are a sequence of games; leave it out")
+    if game.levels:
+        raise NotApplicable("warmstart=True", "a multilevel problem of PAO has no values to begin with; leave it out")
+    return values_of(game)
 
 
 def _compiled_and_optimised(game: Game, method: Method | str, limits: Limits, solver: str) -> tuple[Compiled, Answer]:
@@ -180,7 +200,7 @@ def _solution(compiled: Compiled, answer: Answer, limits: Limits, began: float) 
         method="; ".join(filter(None, (described(image), compiled.why))),
         game=game,
         point=point,
-        notes=image.notes,
+        notes=(*image.notes, *answer.notes),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,13 +14,14 @@ from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
 from bilevel.highs import HighsOptions
 from bilevel.methods import ValueFunction
+from bilevel.optimise import NO_START, STARTED
 from bilevel.response_answer import ResponseAnswer
 from bilevel.response_boxes import boxed, is_boxed
 from bilevel.response_rounds import Rounds
 from bilevel.response_tree import Tree
 from reformulations import refusal
 from reformulations.high_point import HighPoint, high_point, relaxed_responses
-from reformulations.programs import BilevelProgram
+from reformulations.programs import BilevelProgram, Floats
 
 _MANY = 20
 """Linking columns from which on the tree is faster than the rounds, measured on bmilplib (10 to 160 of them)."""
@@ -108,11 +109,24 @@ def search_responses(
     search = choose_search(game, method, HighsOptions(threads=limits.threads, gap=1e-9, stopped=deadline.passed))
     kind = Tree if search.kind == "tree" else Rounds
     try:
-        return kind(search.source, search.relaxation, method, limits, began, progress).run()
+        run = kind(search.source, search.relaxation, method, limits, began, progress)
+        note = () if limits.values is None else (_begun(run, search.relaxation, limits.values),)
+        answer = run.run()
+        return replace(answer, notes=(*answer.notes, *note))
     except refusal.NotApplicable:
         if deadline.passed():  # a bound that is missing may be one that there was no time for
             return ResponseAnswer("time_limit", None, np.inf, -np.inf, "responses of integer followers; HiGHS")
         raise
+
+
+def _begun(run: Rounds | Tree, relaxation: HighPoint, values: Floats) -> str:
+    """Let the followers answer the leader's decision in ``values`` first; say whether that is a point of the game."""
+    n, columns = len(relaxation.linking), relaxation.program.columns
+    point = np.append(values, np.zeros(len(columns) - n))
+    linking, wanted = relaxation.linking, values[relaxation.linking]
+    fits = (wanted >= columns.lower[:n][linking]) & (wanted <= columns.upper[:n][linking])
+    # a missing value fits nothing; others are the followers', or follow from the decision
+    return STARTED if bool(fits.all()) and run.begin(np.nan_to_num(point)) else NO_START
 
 
 def _chosen(relaxation: HighPoint) -> tuple[Literal["rounds", "tree"], str]:
