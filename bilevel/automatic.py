@@ -1,4 +1,4 @@
-"""The automatic method: what the structure of a game asks for, after a short search where that is big-M."""
+"""The automatic method: what the structure of a game asks for, after a search by branching where that is big-M."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from bilevel.read import Game
 from reformulations.programs import LEADER, BilevelProgram, Booleans, Floats, Product, Role
 from reformulations.spatial import SpatialProgram
 
-SEARCHED_NODES = 800
-"""Linear programs of the short search: two seconds on 200 pairs, where big-M takes ten when they do not suffice."""
+SEARCHED_NODES = 10_000
+"""Most nodes of the search before big-M: some five seconds on 200 pairs."""
+
+FORECAST_NODES = 100_000
+"""The search gives up once the rise of its bound forecasts more nodes, in general after 400 of them."""
 
 SEARCHED_PAIRS = 1000
-"""Games with more complementarities are not closed by a short search, and its linear programs are long."""
+"""Games with more complementarities are not closed by that search, and its linear programs are long."""
 
 SETTLED = ("optimal", "infeasible", "unbounded", "time_limit", "interrupted")
 """Ends of a search after which nothing else is tried."""
@@ -43,8 +46,8 @@ def choose(source: BilevelProgram) -> Choice:
     """Choose a method by the structure of a game.
 
     Where the leader moves right-hand sides only, the stationarity conditions do not move with it, and few pairs have to
-    be branched on; where it sets prices or decides integers, the cuts of a mixed-integer solver on tight bounds pay.
-    ``python -m tests.benchmarks.solve`` measures both on both kinds of game.
+    be branched on; where it sets prices or decides integers, the cuts of a mixed-integer solver on tight bounds pay
+    once a search by branching turns out to be long. ``python -m tests.benchmarks.solve`` measures both on both kinds.
     """
     whole = bool(source.columns.integer[source.column_owner == LEADER].any())
     if not whole and not _has_prices(source):
@@ -73,8 +76,8 @@ def compile_choice(game: Game, choice: Choice, threads: int | None = None, solve
 def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tuple[Compiled, Answer]:
     """Solve a game by the method that its structure asks for.
 
-    Where that is big-M, a short search by branching comes first: small games end there, without a bound derived, and
-    others get from it a start and a bound.
+    Where that is big-M, a search by branching comes first, as long as its bound rises fast enough: most games end
+    there, without a bound derived, and others get from it a start and a bound.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
     """
     began = time.perf_counter()
     choice = choose(game.program)
-    searched = None if isinstance(choice.method, Branching) else _short_search(game, choice, limits)
+    searched = None if isinstance(choice.method, Branching) else _search(game, choice, limits)
     if searched is not None and searched[1].status in SETTLED:
         return searched
     compiled = compile_choice(game, choice, limits.threads, solver)
@@ -94,16 +97,17 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
     return compiled, _together(answer, searched[1])
 
 
-def _short_search(game: Game, choice: Choice, limits: Limits) -> tuple[Compiled, Answer] | None:
+def _search(game: Game, choice: Choice, limits: Limits) -> tuple[Compiled, Answer] | None:
     try:
-        compiled = compile_read(game, Branching(node_limit=SEARCHED_NODES), limits.threads)
+        search = Branching(node_limit=SEARCHED_NODES, forecast_limit=FORECAST_NODES)
+        compiled = compile_read(game, search, limits.threads)
     except NotApplicable:
         return None
     if len(compiled.image.mpec.complementarity) > SEARCHED_PAIRS:
         return None
     answer = optimised(compiled.image, limits)
-    _LOG.info("a short search by branching: %s after %d nodes, bound %g", answer.status, answer.nodes, answer.bound)
-    why = f"chosen although {choice.reason}, because a short search by branching was enough"
+    _LOG.info("a search by branching: %s after %d nodes, bound %g", answer.status, answer.nodes, answer.bound)
+    why = f"chosen although {choice.reason}, because a search by branching was enough"
     return replace(compiled, why=why), answer
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from bilevel.answer import Answer, Limits
+from bilevel.first_incumbent import first_incumbent
+from bilevel.forecast import Forecast
 from bilevel.highs import HighsOptions, MipProgress
 from bilevel.incumbents import Incumbents
 from bilevel.methods import Branching
@@ -34,6 +36,15 @@ ROUNDS = 300
 EARLY = 8
 """Up to this depth the followers respond at every node."""
 
+SOME_PAIRS = 20
+"""Games with fewer complementarities find their points on the way."""
+
+SOUGHT_AFTER = 200
+"""Nodes after which a good point is looked for: many games are closed by then, and need none."""
+
+START_SECONDS = 0.0025
+"""Time for each pair of that search; three tenths of the time that is left where that is less."""
+
 
 def branch_and_bound(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
     """Solve the game by branching on its complementarities and integers; ``start`` is a point to begin with.
@@ -47,8 +58,7 @@ def branch_and_bound(image: Image, limits: Limits, start: Floats | None = None) 
     """
     search = _Search(image, limits)
     if start is not None:
-        pairs = image.mpec.complementarity
-        search.incumbents.offer(start[pairs.multiplier] > pairs.slacks(start), start)
+        search.begin_with(start)
     try:
         search.run()
         search.tell()
@@ -62,7 +72,7 @@ class _Search:
 
     def __init__(self, image: Image, limits: Limits) -> None:
         self._began = self._reported = time.perf_counter()
-        self._limits = limits
+        self._image, self._limits = image, limits
         self._options = image.method if isinstance(image.method, Branching) else Branching()
         self._pairs = image.mpec.complementarity
         # HiGHS adds up the time of all solves of an instance, which stays below the time of the search
@@ -75,7 +85,14 @@ class _Search:
         self._closed_at = np.inf
         self._current = self._program.root()
         self._settling = self.incumbents.gap.settles and self._program.are_integer(self.incumbents.gap.linking)
+        self._forecast = Forecast()
+        self._sought = len(self._pairs.pairs) < SOME_PAIRS
         self.stopped = ""
+
+    def begin_with(self, start: Floats) -> None:
+        """Take the best point of the pattern of ``start``."""
+        self._sought = True
+        self.incumbents.offer(start[self._pairs.multiplier] > self._pairs.slacks(start), start)
 
     def run(self) -> None:
         """Take node after node: the preferred child while the dive promises, else the one of the least bound."""
@@ -83,6 +100,7 @@ class _Search:
         while node is not None and not self.incumbents.is_unbounded:
             self._current = node
             self._report()
+            self._look_around()
             self.stopped = self._limit_reached()
             if self.stopped:
                 return
@@ -121,7 +139,22 @@ class _Search:
         # without its root a search has no bound to show for the time it took
         if limit is not None and self._nodes and time.perf_counter() - self._began > limit:
             return "time_limit"
-        return "limit" if nodes is not None and self._nodes >= nodes else ""
+        if nodes is not None and self._nodes >= nodes:
+            return "limit"
+        most = self._options.forecast_limit
+        return "limit" if most is not None and self._forecast.needed(self.incumbents.best) > most else ""
+
+    def _look_around(self) -> None:
+        """Look for a good point once the search turns out to be long, and record how its bound rises."""
+        if not self._sought and self._nodes >= SOUGHT_AFTER:
+            self._sought = True
+            left = self._limits.after(time.perf_counter() - self._began)
+            seconds = START_SECONDS * len(self._pairs.pairs)
+            start = first_incumbent(self._image, left, min(seconds, 0.3 * (left.time_limit or np.inf)))
+            if start is not None:
+                self.begin_with(start)
+        if self._forecast.is_due(self._nodes):
+            self._forecast = self._forecast.recorded(self._lower_bound())
 
     def _report(self) -> None:
         if time.perf_counter() - self._reported >= REPORT_SECONDS:

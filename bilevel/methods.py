@@ -64,6 +64,8 @@ class Branching:
     ----------
     node_limit
         Most nodes; ``None`` for no limit.
+    forecast_limit
+        Ends the search once the rise of its bound forecasts more nodes than this; ``None`` for never.
     candidates
         How many pairs or integers are compared before one is chosen to branch on.
     trials
@@ -73,6 +75,7 @@ class Branching:
     """
 
     node_limit: int | None = None
+    forecast_limit: float | None = None
     candidates: int = 8
     trials: int = 1
     responses: int = 20

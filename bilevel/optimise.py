@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bilevel.answer import Answer, Limits
-from bilevel.branching import branch_and_bound
+from bilevel.branching import SOME_PAIRS, branch_and_bound
 from bilevel.convex import convex_optimum
 from bilevel.first_incumbent import first_incumbent
 from bilevel.highs import HighsOptions, PersistentHighs
@@ -37,14 +37,8 @@ CLOSED = 1e-8
 MANY_PAIRS = 100
 """With so many complementarities a search for a start pays for its seconds."""
 
-HEURISTIC_SECONDS = 5.0
-"""Time for that search; a tenth of the time limit where that is less."""
-
-SOME_PAIRS = 20
-"""With so many complementarities a start pays for branching, which finds better points itself but later."""
-
-BRANCHING_SECONDS = 0.005
-"""Time for each pair of that search."""
+PAIR_SECONDS, HEURISTIC_SECONDS = 0.005, 5.0
+"""Time for that search by pair, and the most; a tenth of the time limit where that is less."""
 
 SHORTEST = 0.1
 """Seconds that are left to the method after the search for a start, and to that search."""
@@ -85,7 +79,7 @@ def _optimised_from(image: Image, limits: Limits, start: Floats | None) -> Answe
     if isinstance(image.program, SpatialProgram):
         return spatial_search(image, image.program, limits, start)
     began = time.perf_counter()
-    if start is None:
+    if start is None and not isinstance(image.method, Branching):  # which looks for one once it turns out to be long
         start = quick_start(image, limits)
     smaller = _tightened(image, limits, start)
     answer = _optimised(smaller, replace(limits, time_limit=_left(limits, began)), start)
@@ -108,7 +102,7 @@ def quick_start(image: Image, limits: Limits) -> Floats | None:
     if pairs < (SOME_PAIRS if branches else MANY_PAIRS):
         return None
     limit = np.inf if limits.time_limit is None else limits.time_limit
-    seconds = BRANCHING_SECONDS * pairs if branches else HEURISTIC_SECONDS
+    seconds = min(PAIR_SECONDS * pairs, HEURISTIC_SECONDS)
     return first_incumbent(image, limits, min(seconds, max(0.1 * limit, min(0.5 * limit, SHORTEST))))
 
 

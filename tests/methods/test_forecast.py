@@ -1,0 +1,48 @@
+"""How many nodes a search will need, by the rise of its bound at each doubling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bilevel as bl
+from bilevel.branching import branch_and_bound
+from bilevel.forecast import Forecast
+from bilevel.optimise import Limits
+from tests.problems.generated import price_game
+
+
+def test_a_bound_that_rises_by_one_at_each_doubling_closes_a_gap_of_two_with_four_times_the_nodes() -> None:
+    """Bounds 0, 1, 2, 3 at 50, 100, 200, 400 nodes: 4 at 800 and 5, the incumbent, at 1600."""
+    assert Forecast((0.0, 1.0, 2.0, 3.0)).needed(5.0) == pytest.approx(1600)
+
+
+def test_only_the_last_three_doublings_count() -> None:
+    """After a jump of 97, 3 in three doublings: one for each."""
+    assert Forecast((-97.0, 0.0, 1.0, 2.0, 3.0)).needed(4.0) == pytest.approx(1600)
+
+
+def test_a_bound_that_does_not_rise_never_closes_the_gap() -> None:
+    assert Forecast((3.0, 3.0, 3.0, 3.0)).needed(5.0) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("bounds", "best"), [((0.0, 1.0, 2.0), 5.0), ((-np.inf, 1.0, 2.0, 3.0), 5.0), ((0.0, 1.0, 2.0, 3.0), np.inf)]
+)
+def test_nothing_is_said_without_four_bounds_and_an_incumbent(bounds: tuple[float, ...], best: float) -> None:
+    assert np.isnan(Forecast(bounds).needed(best))
+
+
+def test_records_are_due_at_doublings() -> None:
+    forecast = Forecast()
+    assert [forecast.is_due(nodes) for nodes in (49, 50)] == [False, True]
+    assert [forecast.recorded(0.0).is_due(nodes) for nodes in (99, 100)] == [False, True]
+
+
+def test_a_search_gives_up_once_it_forecasts_too_many_nodes() -> None:
+    """T12K2, seed 1: about a thousand nodes to its optimum 273.0302; the bound is proven when it gives up."""
+    image = bl.compile(price_game("T12K2", 1).model(), method=bl.Branching(forecast_limit=500)).image
+    answer = branch_and_bound(image, Limits(threads=1))
+    assert answer.status == "limit"
+    assert answer.nodes < 700
+    assert answer.bound < -273.0302 < answer.objective + 20
