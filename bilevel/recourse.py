@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bilevel.bunches import Bunches
 from bilevel.errors import SolverFailure, UnboundedFollower
 from bilevel.highs import HighsOptions, PersistentHighs
-from bilevel.outcome import Outcome
+from bilevel.outcome import Outcome, never
+from bilevel.vertex_highs import VertexHighs
 from reformulations.programs import Floats
 from reformulations.second_stage import (
     SecondStage,
@@ -53,9 +56,27 @@ class RecourseSolver:
         options = HighsOptions(threads=threads)
         _refuse_unbounded(stage, options)
         origin = np.zeros(stage.nature.shape[1])
-        self._cheapest = PersistentHighs(recourse_program(stage, origin), options)
-        self._elastic = PersistentHighs(elastic_program(stage, origin), options)
+        # presolve would leave no basis to start from, or to answer other scenarios with
+        options = replace(options, presolve=False)
+        cheapest, elastic = recourse_program(stage, origin), elastic_program(stage, origin)
+        self._cheapest, self._elastic = VertexHighs(cheapest, options), VertexHighs(elastic, options)
+        self._costs, self._violations = Bunches(cheapest, self._cheapest), Bunches(elastic, self._elastic)
         self._every = np.arange(len(stage.lower))
+
+    def violations(self, stage: SecondStage, scenarios: Floats, is_over: Callable[[], bool] = never) -> Floats:
+        """Return :meth:`violation` ``(s,)`` at ``scenarios`` ``(s, k)``, few programs for many; NaN once over."""
+        lower, upper = elastic_sides(stage, scenarios)
+        found = self._violations.values(lower, upper, lambda k: self.violation(stage, scenarios[k]), is_over)
+        return np.maximum(found, 0.0)
+
+    def costs(self, stage: SecondStage, scenarios: Floats, is_over: Callable[[], bool] = never) -> Floats:
+        """Return the cost of :meth:`cheapest` ``(s,)`` at ``scenarios`` ``(s, k)``, few programs for many."""
+        shift, by_nature = np.asarray((stage.nature @ scenarios.T).T), scenarios @ stage.nature_cost
+
+        def solved(k: int) -> float:
+            return self.cheapest(stage, scenarios[k]).cost - float(by_nature[k])
+
+        return self._costs.values(stage.lower - shift, stage.upper - shift, solved, is_over) + by_nature
 
     def violation(self, stage: SecondStage, u: Floats) -> float:
         """Return the least violation of the rows at ``u``, in units of their scale: zero where recourse exists."""

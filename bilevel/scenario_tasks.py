@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from bilevel.outcome import never
 from bilevel.recourse import RecourseSolver
 from reformulations.fingerprint import fingerprint
 from reformulations.programs import Floats, Names
@@ -58,12 +60,12 @@ class Largest:
 _WORKER = threading.local()
 
 
-def values_of(task: ScenarioTask) -> Floats:
-    """Return the value ``(s,)`` of each scenario: the least violation of the rows, or the least cost."""
+def values_of(task: ScenarioTask, is_over: Callable[[], bool] = never) -> Floats:
+    """Return the value ``(s,)`` of each scenario: the least violation of the rows, or the least cost; NaN once over."""
     solver = _solver(task)
     if task.question == "violation":
-        return np.array([solver.violation(task.stage, u) for u in task.scenarios])
-    return np.array([solver.cheapest(task.stage, u).cost for u in task.scenarios])
+        return solver.violations(task.stage, task.scenarios, is_over)
+    return solver.costs(task.stage, task.scenarios, is_over)
 
 
 def largest(
@@ -99,13 +101,10 @@ def largest(
 
 
 def _here(tasks: list[ScenarioTask], deadline: float | None) -> list[Floats]:
-    values = [np.full(len(task.scenarios), np.nan) for task in tasks]
-    for mine, task in zip(values, tasks, strict=True):
-        for k in range(len(mine)):
-            if deadline is not None and time.perf_counter() > deadline:
-                return values
-            mine[k] = values_of(replace(task, scenarios=task.scenarios[k : k + 1]))[0]
-    return values
+    def is_over() -> bool:
+        return deadline is not None and time.perf_counter() > deadline
+
+    return [np.full(len(task.scenarios), np.nan) if is_over() else values_of(task, is_over) for task in tasks]
 
 
 def _elsewhere(tasks: list[ScenarioTask], executor: Executor, deadline: float | None) -> list[Floats]:

@@ -114,13 +114,13 @@ def elastic_program(stage: SecondStage, u: Floats) -> MixedIntegerProgram:
 
 
 def elastic_sides(stage: SecondStage, u: Floats) -> tuple[Floats, Floats]:
-    """Return the sides of the rows of :func:`elastic_program` alone, for a program that is already built."""
-    shift = np.asarray(stage.nature @ u)
+    """Return the sides of the rows of :func:`elastic_program` alone, at one scenario ``(k,)`` or many ``(s, k)``."""
+    shift = np.asarray((stage.nature @ u.T).T)
     below, above = _present(stage)
-    lower, upper = (stage.lower - shift)[below], (stage.upper - shift)[above]
+    lower, upper = (stage.lower - shift)[..., below], (stage.upper - shift)[..., above]
     return (
-        np.concatenate([lower, np.full(len(upper), -np.inf)]),
-        np.concatenate([np.full(len(lower), np.inf), upper]),
+        np.concatenate([lower, np.full(upper.shape, -np.inf)], axis=-1),
+        np.concatenate([np.full(lower.shape, np.inf), upper], axis=-1),
     )
 
 
