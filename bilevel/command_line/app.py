@@ -23,6 +23,7 @@ from bilevel.diagnose import diagnose_program
 from bilevel.errors import BilevelError, NotApplicable
 from bilevel.explain import explain as explain_game
 from bilevel.io.files import read_program, write_game
+from bilevel.io.lines import require_place
 from bilevel.io.solution_file import place_point, read_point
 from bilevel.methods import KKT, SOS1, Branching, Indicator, StrongDuality, ValueFunction
 from bilevel.point_check import check_point
@@ -89,10 +90,11 @@ def _exits(*, as_json: bool) -> Iterator[Console]:
     console = Console(stderr=True)
     try:
         yield console
-    except BilevelError as error:
+    except (BilevelError, OSError) as error:
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         if as_json:
-            print(text_of({"status": "error", "error": type(error).__name__, "message": str(error)}))
-        console.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
+            print(text_of({"status": "error", "error": type(error).__name__, "message": said}))
+        console.print(Text.assemble(("error: ", "bold red"), said), soft_wrap=True)
         raise typer.Exit(exit_of_error(error)) from None
     except KeyboardInterrupt:
         if as_json:
@@ -129,6 +131,8 @@ def solve(  # noqa: PLR0913, PLR0917 - one argument for each option
     """Solve a game to proven optimality; Ctrl-C stops with the best point so far and its bound."""
     with _exits(as_json=as_json) as console:
         named = load_game(game, path_aux, python=python)
+        if output is not None:
+            require_place(output)  # before the work, not after it
         shown = console.is_terminal if progress is None else progress
         follow = following(console, lambda: _sense(named)) if shown else nullcontext()
         with follow as show:

@@ -41,8 +41,8 @@ def exit_of(status: SolutionStatus) -> Exit:
     return _OF_STATUS[status]
 
 
-def exit_of_error(error: BilevelError) -> Exit:
-    """Return the exit code of an error."""
+def exit_of_error(error: BilevelError | OSError) -> Exit:
+    """Return the exit code of an error; a file that cannot be written is an invalid one."""
     if isinstance(error, InfeasibleFollower | InfeasibleGame | UnboundedFollower):
         return Exit.NO_SOLUTION
-    return Exit.INVALID if isinstance(error, InvalidGame) else Exit.REFUSED
+    return Exit.INVALID if isinstance(error, InvalidGame | OSError) else Exit.REFUSED

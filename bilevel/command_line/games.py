@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +16,7 @@ from typing import Any
 from pyomo.core.base.block import BlockData
 from pyomo.core.base.constraint import ConstraintData
 
-from bilevel.errors import InvalidGame
+from bilevel.errors import BilevelError, InvalidGame
 from bilevel.game import IndexedFollower
 from bilevel.io.files import read_model
 from bilevel.read import Game, read
@@ -83,10 +85,12 @@ def _from_code(text: str, place: str, name: str) -> BlockData:
     if not hasattr(module, name):
         raise InvalidGame(f"{text}: {place} has no {name}")
     found = getattr(module, name)
-    model = found if isinstance(found, BlockData) or not callable(found) else found()
-    if not isinstance(model, BlockData):
-        raise InvalidGame(f"{text}: {name} is or returns {type(model).__name__}; a Pyomo model is needed")
-    return model
+    if callable(found) and not isinstance(found, BlockData):
+        with _code_of(text):
+            found = found()
+    if not isinstance(found, BlockData):
+        raise InvalidGame(f"{text}: {name} is or returns {type(found).__name__}; a Pyomo model is needed")
+    return found
 
 
 def _module_of_file(path: Path) -> ModuleType:
@@ -96,7 +100,8 @@ def _module_of_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(found)
     sys.path.insert(0, str(path.resolve().parent))  # as Python does for a script
     try:
-        found.loader.exec_module(module)
+        with _code_of(str(path)):
+            found.loader.exec_module(module)
     finally:
         sys.path.pop(0)
     return module
@@ -105,8 +110,27 @@ def _module_of_file(path: Path) -> ModuleType:
 def _module_by_name(name: str) -> ModuleType:
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as missing:
-        raise InvalidGame(f"{name}: there is no such module ({missing})") from None
+        with _code_of(name):
+            return importlib.import_module(name)
+    except InvalidGame as error:
+        if isinstance(error.__cause__, ModuleNotFoundError) and name.startswith(str(error.__cause__.name)):
+            raise InvalidGame(f"{name}: there is no such module ({error.__cause__})") from None
+        raise
     finally:
         sys.path.pop(0)
+
+
+@contextmanager
+def _code_of(text: str) -> Iterator[None]:
+    """Turn what the user's code raises into one sentence with the line; errors of this package stay as they are."""
+    try:
+        yield
+    except BilevelError:
+        raise
+    except SyntaxError as error:
+        raise InvalidGame(f"{text}: {error.msg} ({Path(str(error.filename)).name}, line {error.lineno})") from error
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if "site-packages" not in frame.filename and frame.filename != __file__]
+        where, kind = (own or frames)[-1], type(error).__name__
+        raise InvalidGame(f"{text}: {kind}: {error} ({Path(where.filename).name}, line {where.lineno})") from error

@@ -16,6 +16,21 @@ INFINITE = 1e20
 _MOST_DIGITS = 18
 
 
+def require_place(path: str | Path) -> None:
+    """Refuse a path at which no file can be written.
+
+    Raises
+    ------
+    InvalidFile
+        When its folder is missing, or it is a folder itself.
+    """
+    place = Path(path)
+    if place.is_dir():
+        raise InvalidFile(path, None, "it is a folder")
+    if not place.parent.is_dir():
+        raise InvalidFile(path, None, f"there is no folder {place.parent}")
+
+
 def read_text(path: str | Path) -> str:
     """Return the text of a file, unpacked where it ends in ``.gz``.
 
@@ -26,7 +41,7 @@ def read_text(path: str | Path) -> str:
     """
     place = Path(path)
     if not place.is_file():
-        raise InvalidFile(path, None, "there is no such file")
+        raise InvalidFile(path, None, "it is a folder" if place.is_dir() else "there is no such file")
     try:
         data = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
     except (OSError, EOFError, zlib.error) as reason:

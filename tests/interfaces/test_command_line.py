@@ -208,3 +208,46 @@ def test_progress_is_lines_where_there_is_no_terminal(cases_folder: Path) -> Non
     assert result.exit_code == 0
     assert json.loads(result.stdout)["objective"] == pytest.approx(-22)
     assert "incumbent -22" in result.stderr
+
+
+FAULTY = """
+import nothing_of_this_name
+
+def game():
+    return None
+"""
+RAISING = """
+def game():
+    return {}["key"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("solve", "game.json", "--output", "nowhere/a.json"), "nowhere/a.json: there is no folder nowhere"),
+        (("solve", "game.json", "--output", "folder"), "folder: it is a folder"),
+        (("solve", "folder"), "folder: games are read from files"),
+        (("solve", "folder.json"), "folder.json: it is a folder"),
+        (("compile", "game.json", "nowhere/a.mps"), "nowhere"),
+        (("convert", "game.json", "nowhere/a.json"), "nowhere/a.json: No such file or directory"),
+        (("convert", "game.json", "folder.json"), "folder.json: Is a directory"),
+        (("solve", "--python", "faulty.py:game"), "ModuleNotFoundError: No module named 'nothing_of_this_name' ("),
+        (("solve", "--python", "raising.py:game"), "raising.py:game: KeyError: 'key' (raising.py, line 3)"),
+        (("solve", "--python", "syntax.py:game"), "was never closed (syntax.py, line 1)"),
+    ],
+    ids=str,
+)
+def test_wrong_paths_and_code_that_fails_end_in_one_sentence(
+    game: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(game.parent)
+    for name in ("folder", "folder.json"):
+        Path(name).mkdir()
+    bl.write(taxes(), "game.json")
+    for name, code in (("faulty", FAULTY), ("raising", RAISING), ("syntax", "game = (")):
+        Path(f"{name}.py").write_text(code)
+    result = run(*words)
+    assert result.exit_code == 6, result.output
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
