@@ -24,7 +24,7 @@ from bilevel.iterations import Iteration
 from bilevel.nature import moves, moving_sets, nature_set
 from bilevel.optimise import Limits
 from bilevel.oracles import OracleName, oracle_for
-from bilevel.outcome import MipProgress
+from bilevel.outcome import MipProgress, never
 from bilevel.parametric import solve_parametric
 from bilevel.penalties import Penalty, elastic_game
 from bilevel.priced import priced_first_stage
@@ -117,6 +117,7 @@ def solve_robust(  # noqa: PLR0913 - everything that a run can be asked
     start: Start | None = None,
     resume: str | Path | None = None,
     executor: Executor | None = None,
+    stopped: Callable[[], bool] = never,
 ) -> RobustAnswer:
     """Solve a game with nature and recourse against the worst case of its uncertainty set.
 
@@ -143,6 +144,8 @@ def solve_robust(  # noqa: PLR0913 - everything that a run can be asked
         File of an earlier run to continue; it goes on being written, unless the method names another.
     executor
         Takes the recourse programs of many scenarios at once; the answer is the same for any number of workers.
+    stopped
+        Ends the run with the best plan once it says so; nature's answer that has begun is waited for.
 
     Raises
     ------
@@ -168,6 +171,7 @@ def solve_robust(  # noqa: PLR0913 - everything that a run can be asked
         start=start,
         resume=resume,
         executor=executor,
+        stopped=stopped,
     )
 
 
@@ -183,13 +187,15 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     start: Start | None = None,
     resume: str | Path | None = None,
     executor: Executor | None = None,
+    stopped: Callable[[], bool] = never,
 ) -> RobustAnswer:
     """Solve a two-stage game given as arrays; ``within`` holds nature's columns in their order.
 
     See :func:`solve_robust`.
     """
     began, chosen = time.perf_counter(), method or CCG()
-    limits = Limits(gap if chosen.gap is None else chosen.gap, time_limit, threads, progress, executor=executor)
+    gap = gap if chosen.gap is None else chosen.gap
+    limits = Limits(gap, time_limit, threads, progress, stopped, executor)
     if isinstance(within, DependentSets):
         return solve_parametric(program, within, chosen, limits, began, progress, resume)
     if is_static(program, within) and chosen.oracle == "auto":

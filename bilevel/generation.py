@@ -65,7 +65,8 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
             state = _with_plan(setting.two_stage, state, image, answer.point, attack)
         state = _recorded(setting, state, attack, kind)
         met = state.has_met(setting.limits.gap)
-        if met or stopped or (setting.is_over() and not np.isfinite(attack.bound)):
+        is_known = state.best is not None or not np.isfinite(attack.bound)
+        if met or stopped or (setting.is_over() and is_known):
             _save(setting, state)
             return _answer(setting, state, _settled(image) if met else "time_limit")
         state = _continued(setting, state, attack, kind, answer.status)

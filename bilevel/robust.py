@@ -13,6 +13,7 @@ import numpy as np
 from bilevel.ccg import CCG, solve_robust
 from bilevel.certify import Certificate, certify
 from bilevel.errors import InvalidGame
+from bilevel.interrupts import interruptible
 from bilevel.load import load
 from bilevel.optimise import Limits
 from bilevel.penalties import SHOWN
@@ -46,16 +47,18 @@ def solve_robust_game(
     if method != "auto" and not isinstance(method, CCG):
         raise InvalidGame(f'method={method!r}: a game with nature is solved by bl.CCG(...), or "auto"')
     chosen = method if isinstance(method, CCG) else CCG()
-    answer = solve_robust(
-        game,
-        chosen,
-        gap=limits.gap,
-        time_limit=limits.time_limit,
-        threads=limits.threads,
-        progress=progress,
-        resume=resume,
-        executor=limits.executor,
-    )
+    with interruptible() as stopped:
+        answer = solve_robust(
+            game,
+            chosen,
+            gap=limits.gap,
+            time_limit=limits.time_limit,
+            threads=limits.threads,
+            progress=progress,
+            resume=resume,
+            executor=limits.executor,
+            stopped=stopped,
+        )
     gap = limits.gap if chosen.gap is None else chosen.gap
     certificate, point, notes = None, None, answer.notes
     if answer.point is not None:
@@ -74,7 +77,7 @@ def solve_robust_game(
         )
         load(game, point)
     return Solution(
-        status=_status(answer, certificate),
+        status=_status(answer, certificate, interrupted=stopped()),
         objective=None if certificate is None else certificate.objective,
         bound=answer.bound,
         gap=None if certificate is None else certificate.gap,
@@ -106,9 +109,10 @@ def at_worst_case(program: BilevelProgram, point: Floats) -> BilevelProgram:
     )
 
 
-def _status(answer: RobustAnswer, certificate: Certificate | None) -> SolutionStatus:
+def _status(answer: RobustAnswer, certificate: Certificate | None, *, interrupted: bool) -> SolutionStatus:
+    stopped: SolutionStatus = "interrupted" if interrupted else "time_limit"
     if certificate is None:
-        return answer.status if answer.status in {"infeasible", "unbounded"} else "time_limit"
+        return answer.status if answer.status in {"infeasible", "unbounded"} else stopped
     if certificate.is_proven and answer.status == "optimal":
         return "optimal"
-    return "time_limit" if answer.status == "time_limit" else "feasible"
+    return stopped if answer.status == "time_limit" else "feasible"

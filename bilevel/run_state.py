@@ -94,9 +94,9 @@ class Setting:
         return self.earlier + time.perf_counter() - self.began
 
     def is_over(self) -> bool:
-        """Tell whether the time limit of the run has passed."""
+        """Tell whether the time limit of the run has passed, or it was asked to stop."""
         limit = self.limits.time_limit
-        return limit is not None and time.perf_counter() - self.began >= limit
+        return self.limits.stopped() or (limit is not None and time.perf_counter() - self.began >= limit)
 
     def remaining(self, patience: float) -> float | None:
         """Return the seconds for the next master, a moment at least."""

@@ -17,8 +17,10 @@ import pytest
 
 import bilevel as bl
 from bilevel.interrupts import interruptible
+from bilevel.iterations import Iteration
 from tests.problems.generated import coupled_game, price_game
 from tests.problems.interdiction import interdict
+from tests.robust.test_transportation import transportation
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,6 +63,24 @@ def test_an_interrupt_returns_the_incumbent_with_its_bound(name: str) -> None:
     assert solution.certificate.holds
     assert sense * solution.bound <= sense * solution.objective
     assert solution.seconds < 50
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_robust_run_ends_with_its_best_plan() -> None:
+    """14296 <= 33680 <= 35238 after the first round (Zeng & Zhao, 2013), and the second one is not begun."""
+    model, rounds = transportation(least_total=772), list[Iteration]()
+
+    def press(news: Any) -> None:
+        if isinstance(news, Iteration):
+            rounds.append(news)
+        if len(rounds) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    solution = bl.solve(model, method=bl.CCG(start="none"), progress=press)
+    assert (solution.status, len(rounds)) == ("interrupted", 1)
+    assert solution.certificate is not None
+    assert solution.certificate.holds
+    assert (solution.bound, solution.objective) == (pytest.approx(14296), pytest.approx(35238))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
