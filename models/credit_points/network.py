@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-import bilevel as bl
 from models.credit_points.data import HOURS, Instance
 from models.distflow import declare_distflow
+from models.nodal_prices import nodal_prices
 from reformulations.programs import Floats
-
-
-class NotServed(ValueError):
-    """Contracts that the network cannot serve."""
 
 
 def declare_network(block: Any, data: Instance, contract_mwh: Callable[[int, int], Any]) -> None:
@@ -24,12 +20,7 @@ def declare_network(block: Any, data: Instance, contract_mwh: Callable[[int, int
     ``block.supply_yuan`` is what the energy at the substation costs. Lost energy is bought there too, so the
     operator's printed second term, a price on losses, would charge it twice and is 0 here.
     """
-
-    def demand_mw(bus: int, hour: int) -> Any:
-        here = (number for number, aggregator in data.aggregators.items() if aggregator.bus == bus)
-        return data.demand_mw(bus, hour) + sum(contract_mwh(number, hour) for number in here)
-
-    declare_distflow(block, data.feeder, HOURS, demand_mw, data.demand_mvar, data.voltage)
+    declare_distflow(block, data.feeder, HOURS, _demand_mw(data, contract_mwh), data.demand_mvar, data.voltage)
     block.supply_yuan = pyo.Expression(expr=sum(data.energy_price[t] * block.supply_mw[t] for t in HOURS))
 
 
@@ -41,15 +32,27 @@ def operated(data: Instance, contracts: dict[int, Floats]) -> dict[int, Floats]:
     NotServed
         When the network cannot serve the contracts within its voltages.
     """
-    m = pyo.ConcreteModel("operator")
-    m.grid = bl.Follower()
-    declare_network(m.grid, data, lambda number, hour: contracts[number][hour])
-    m.grid.cost_yuan = pyo.Objective(expr=m.grid.supply_yuan)
-    m.price = bl.Multiplier(m.grid.active_balance)
-    m.nothing = pyo.Objective(expr=0.0)
-    if bl.solve(m, threads=1).point is None:
-        raise NotServed("the network cannot serve these contracts within its voltages")
-    return prices_of(m, data)
+    price = nodal_prices(
+        data.feeder,
+        dict(zip(HOURS, data.energy_price, strict=True)),
+        _demand_mw(data, lambda number, hour: contracts[number][hour]),
+        data.demand_mvar,
+        data.voltage,
+        sorted({aggregator.bus for aggregator in data.aggregators.values()}),
+    )
+    return {
+        number: np.array([price[aggregator.bus, t] for t in HOURS]) for number, aggregator in data.aggregators.items()
+    }
+
+
+def _demand_mw(data: Instance, contract_mwh: Callable[[int, int], Any]) -> Callable[[int, int], Any]:
+    """Return the demand by bus and hour, contracts included."""
+
+    def demand_mw(bus: int, hour: int) -> Any:
+        here = (number for number, aggregator in data.aggregators.items() if aggregator.bus == bus)
+        return data.demand_mw(bus, hour) + sum(contract_mwh(number, hour) for number in here)
+
+    return demand_mw
 
 
 def prices_of(m: Any, data: Instance) -> dict[int, Floats]:

@@ -11,12 +11,15 @@ import pyomo.environ as pyo
 from rich.console import Console
 
 import bilevel as bl
-from models.ev_retailer.data import FOLDER, Instance, read_instance
+from models.ac_power_flow import ADVICE as AC_ADVICE
+from models.ac_power_flow import has_pandapower
+from models.ev_retailer.data import FOLDER, Instance, Utility, read_instance
+from models.ev_retailer.day_ahead import day_ahead_price
 from models.ev_retailer.game import ev_retailer
 from models.ev_retailer.live import Monitor
-from models.ev_retailer.outcome import Outcome, bounds_of, outcome_of
+from models.ev_retailer.outcome import Outcome, bounds_of, outcome_of, parties_of
 from models.ev_retailer.plans import Evaluator, Plan, plan_of, resampled, sampled_in_ball
-from models.ev_retailer.report import profit_table, spread_table, tie_table, type_table
+from models.ev_retailer.report import check_table, parties_table, profit_table, spread_table, tie_table, type_table
 from models.tables import DataError
 from reformulations.distributions import DistributionBall
 from reformulations.programs import Floats
@@ -26,8 +29,8 @@ SMALL_TYPES, SMALL_SCENARIOS = 4, 3
 SAMPLES = 1000
 WIDTH = 120
 """Columns of the tables where the output is no terminal."""
-NOMINAL_SECONDS = 60.0
-"""The nominal game may take this long, or as long as the robust one did: its plan is for comparison only."""
+COMPARISON_SECONDS = 60.0
+"""Other games may take this long, or as long as the robust one did: their plans are for comparison only."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
         "--figures", type=Path, default=Path("figures"), help="folder of the PNGs (default: ./figures)"
     )
     figures.add_argument(
-        "--no-figures", action="store_true", help="tables only: no PNG, no nominal plan to compare with"
+        "--no-figures", action="store_true", help="tables only: no PNG, no other games to compare with"
     )
     return options
 
@@ -119,15 +122,27 @@ def profit_samples(
     }
 
 
+def read(arguments: argparse.Namespace, utility: Utility) -> Instance:
+    """Return the instance asked for, with one form of the owners' utility."""
+    return read_instance(
+        arguments.data,
+        types=None if arguments.full else SMALL_TYPES,
+        scenarios=None if arguments.full else SMALL_SCENARIOS,
+        utility=utility,
+        terminal=arguments.terminal,
+    )
+
+
 def compare_and_draw(
     console: Console,
     data: Instance,
+    radii: Radii,
     outcome: Outcome,
     evaluator: Evaluator,
     monitor: Monitor,
     arguments: argparse.Namespace,
 ) -> None:
-    """Solve the nominal game for comparison, sample both plans, and write the figures."""
+    """Solve the nominal game and the one with the other utility for comparison, sample, and write the figures."""
     try:
         from models.ev_retailer import figures
     except ImportError:
@@ -136,13 +151,20 @@ def compare_and_draw(
         )
         return
     plans = {"robust": outcome.plan}
-    seconds = max(NOMINAL_SECONDS, monitor.rounds[-1].seconds if monitor.rounds else 0.0)
+    seconds = max(COMPARISON_SECONDS, monitor.rounds[-1].seconds if monitor.rounds else 0.0)
     m, solution, _ = solve(console, data, Radii(0.0, 0.0), arguments, seconds, "nominal game, for comparison")
     if solution.point is not None:
         plans["nominal"] = plan_of(m, data)
     samples = profit_samples(evaluator, data, outcome.ball, plans)
     console.print(spread_table(samples))
-    for path in figures.write(arguments.figures, data, outcome, monitor, samples):
+    by_utility = {arguments.utility: (data, outcome)}
+    other: Utility = "constant" if arguments.utility == "decreasing" else "decreasing"
+    changed = read(arguments, other)
+    m, solution, _ = solve(console, changed, radii, arguments, seconds, f"{other} utility, for comparison")
+    if solution.point is not None:
+        by_utility[other] = changed, outcome_of(m, plan_of(m, changed), changed, outcome.ball, evaluator)
+        console.print(parties_table({name: parties_of(each, its) for name, (its, each) in by_utility.items()}))
+    for path in figures.write(arguments.figures, data, outcome, monitor, samples, by_utility):
         console.print(f"wrote {path}", soft_wrap=True)
 
 
@@ -151,13 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     try:
-        data = read_instance(
-            arguments.data,
-            types=None if arguments.full else SMALL_TYPES,
-            scenarios=None if arguments.full else SMALL_SCENARIOS,
-            utility=arguments.utility,
-            terminal=arguments.terminal,
-        )
+        data = read(arguments, arguments.utility)
         radii = chosen_radii(data, arguments)
         ball = DistributionBall(data.share, l1=radii.l1, linf=radii.linf)
     except (DataError, ValueError) as error:
@@ -176,10 +192,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     evaluator = Evaluator(data)
     outcome = outcome_of(m, plan_of(m, data), data, ball, evaluator)
     console.print(f"robust optimum: {bounds_of(solution)}", style="bold")
-    for table in (profit_table(outcome), type_table(outcome, data), tie_table(outcome)):
+    checks = check_table(outcome, day_ahead_price(data, outcome.plan.day_ahead_kw), data)
+    for table in (profit_table(outcome), type_table(outcome, data), tie_table(outcome), checks):
         console.print(table)
+    if not has_pandapower():
+        console.print(AC_ADVICE, soft_wrap=True)
     if not arguments.no_figures:
-        compare_and_draw(console, data, outcome, evaluator, monitor, arguments)
+        compare_and_draw(console, data, radii, outcome, evaluator, monitor, arguments)
     return 0 if solution.certificate is not None and solution.certificate.holds else 1
 
 

@@ -82,6 +82,9 @@ class Instance:
         ``(len(scenarios), 24)``, yuan/kWh.
     day_ahead_price, day_ahead_slope
         A purchase of ``p`` kW in hour ``t`` costs ``day_ahead_price[t] + day_ahead_slope[t] p`` yuan/kWh.
+    load_share, energy_price
+        ``(24,)`` each: what the other buses of the feeder draw of their full demand, and the price of energy at the
+        substation, yuan/kWh; the day-ahead price was fitted to power flows at these.
     price_limits
         Least and most retail price and the cap on its mean, yuan/kWh.
     """
@@ -95,6 +98,8 @@ class Instance:
     real_time_price: Floats
     day_ahead_price: Floats
     day_ahead_slope: Floats
+    load_share: Floats
+    energy_price: Floats
     price_limits: tuple[float, float, float]
     day_ahead_limit_kw: float
     real_time_limit_kw: float
@@ -131,7 +136,7 @@ def read_instance(
     )
     chosen, probability = _read_scenarios(folder / "scenarios.csv")
     chosen, probability = chosen[:scenarios], probability[:scenarios]
-    day_ahead_price, day_ahead_slope = _read_day_ahead(folder / "day_ahead_prices.csv")
+    day_ahead_price, day_ahead_slope, load_share, energy_price = _read_day_ahead(folder / "day_ahead_prices.csv")
     _check_order(retail["least_yuan_per_kwh"], retail["mean_yuan_per_kwh"], retail["most_yuan_per_kwh"], "retail price")
     _check_order(storage["least_energy_kwh"], storage["initial_energy_kwh"], storage["most_energy_kwh"], "storage")
     return Instance(
@@ -144,6 +149,8 @@ def read_instance(
         real_time_price=_read_real_time(folder / "real_time_prices.csv", chosen),
         day_ahead_price=day_ahead_price,
         day_ahead_slope=day_ahead_slope,
+        load_share=load_share,
+        energy_price=energy_price,
         price_limits=(retail["least_yuan_per_kwh"], retail["most_yuan_per_kwh"], retail["mean_yuan_per_kwh"]),
         day_ahead_limit_kw=market["day_ahead_limit_kw"],
         real_time_limit_kw=market["real_time_limit_kw"],
@@ -221,15 +228,10 @@ def _read_real_time(path: Path, scenarios: tuple[int, ...]) -> Floats:
     return np.array([[price[scenario, hour] for hour in HOURS] for scenario in scenarios])
 
 
-def _read_day_ahead(path: Path) -> tuple[Floats, Floats]:
-    table = read_table(
-        path,
-        {
-            "hour": Kind.WHOLE,
-            "price_yuan_per_kwh": Kind.NONNEGATIVE,
-            "slope_yuan_per_kwh_per_kw": Kind.NONNEGATIVE,
-        },
-    )
+def _read_day_ahead(path: Path) -> tuple[Floats, Floats, Floats, Floats]:
+    columns = ("price_yuan_per_kwh", "slope_yuan_per_kwh_per_kw", "load_share", "energy_price_yuan_per_kwh")
+    table = read_table(path, {"hour": Kind.WHOLE} | dict.fromkeys(columns, Kind.NONNEGATIVE))
     if table["hour"] != list(HOURS):
         raise DataError(f"{path.name}, column hour: expected the hours 0 to 23 in order")
-    return np.array(table["price_yuan_per_kwh"]), np.array(table["slope_yuan_per_kwh_per_kw"])
+    price, slope, load, energy = (np.array(table[column]) for column in columns)
+    return price, slope, load, energy

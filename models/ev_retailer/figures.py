@@ -16,13 +16,21 @@ from models import charts
 from models.charts import BLUE, DPI, GREEN, GREY, ORANGE, SKY, VERMILION
 from models.ev_retailer.data import HOURS, Instance
 from models.ev_retailer.live import Monitor
+from models.ev_retailer.operation_figures import real_time, utilities
 from models.ev_retailer.outcome import Outcome
 from reformulations.programs import Floats
 
 Samples = dict[str, dict[str, Floats]]
 
 
-def write(folder: Path, data: Instance, outcome: Outcome, monitor: Monitor, samples: Samples) -> Iterator[Path]:
+def write(
+    folder: Path,
+    data: Instance,
+    outcome: Outcome,
+    monitor: Monitor,
+    samples: Samples,
+    by_utility: dict[str, tuple[Instance, Outcome]],
+) -> Iterator[Path]:
     """Write the figures as PNG into ``folder``, which is made where it does not exist, and yield their paths."""
     return charts.write(
         folder,
@@ -32,6 +40,8 @@ def write(folder: Path, data: Instance, outcome: Outcome, monitor: Monitor, samp
             "convergence": lambda: convergence(monitor),
             "distributions": lambda: distributions(data, outcome),
             "profit_spread": lambda: profit_spread(samples),
+            "real_time": lambda: real_time(data, outcome.real_time),
+            "utilities": lambda: utilities(by_utility),
         },
     )
 

@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 import bilevel as bl
 from models.ev_retailer.data import Instance
 from models.ev_retailer.plans import Evaluator, Plan, Profit, with_ties_against_retailer
+from models.ev_retailer.real_time import RealTime, real_time_of
 from reformulations.distributions import DistributionBall
 from reformulations.programs import Floats
 
@@ -20,6 +21,7 @@ class Outcome:
 
     ``worst_share`` ``(types,)`` is the solver's; ``lowest`` the least profit over all vertices of the ball, found
     without the solver of the game. ``unlucky`` is the worst case when vehicles break their ties against the retailer.
+    ``real_time`` is the operation in the first scenario of prices.
     """
 
     plan: Plan
@@ -29,6 +31,29 @@ class Outcome:
     worst: Profit
     lowest: Profit
     unlucky: Profit
+    real_time: RealTime
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """What a day is worth in the worst case, yuan: to the retailer, and to all owners with what makes it up."""
+
+    retailer_yuan: float
+    bills_yuan: float
+    utility_yuan: float
+
+    @property
+    def owners_yuan(self) -> float:
+        """Worth of the energy to the owners less what they pay."""
+        return self.utility_yuan - self.bills_yuan
+
+
+def parties_of(outcome: Outcome, data: Instance) -> Parties:
+    """Return what the worst case is worth to the retailer and to the owners of all vehicles."""
+    plan = outcome.plan
+    welfare = np.array([response.welfare_yuan for response in plan.responses.values()])
+    each = data.vehicles * outcome.worst_share
+    return Parties(outcome.worst.total_yuan, float(each @ plan.bill_yuan), float(each @ (welfare + plan.bill_yuan)))
 
 
 def outcome_of(
@@ -45,6 +70,7 @@ def outcome_of(
         worst=evaluator.profit(plan, worst_share),
         lowest=evaluator.worst(plan, ball)[1],
         unlucky=evaluator.worst(unlucky, ball)[1],
+        real_time=real_time_of(m, plan, data, worst_share, data.scenarios[0]),
     )
 
 

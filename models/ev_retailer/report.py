@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from rich.table import Table
 
 from models.ev_retailer.data import Instance
-from models.ev_retailer.outcome import Outcome
+from models.ev_retailer.day_ahead import DayAheadPrice
+from models.ev_retailer.outcome import Outcome, Parties
 from reformulations.programs import Floats
 
 
@@ -81,4 +83,41 @@ def spread_table(samples: dict[str, dict[str, Floats]]) -> Table:
     for source, plans in samples.items():
         for plan, profits in plans.items():
             table.add_row(source, plan, f"{profits.min():.3f}", f"{profits.mean():.3f}", f"{profits.std():.3f}")
+    return table
+
+
+def parties_table(parties: dict[str, Parties]) -> Table:
+    """Return what each form of the owners' utility is worth to whom (the paper's Table 1)."""
+    table = Table(title="by the owners' utility, worst case, yuan a day", title_justify="left")
+    for heading in ("utility", "retailer's profit", "bills", "owners' utility", "owners' welfare"):
+        table.add_column(heading, justify="left" if heading == "utility" else "right")
+    for utility, each in parties.items():
+        values = (each.retailer_yuan, each.bills_yuan, each.utility_yuan, each.owners_yuan)
+        table.add_row(utility, *(f"{value:.2f}" for value in values))
+    return table
+
+
+def check_table(outcome: Outcome, price: DayAheadPrice, data: Instance) -> Table:
+    """Return what was checked of the plan besides the certificate, and how far off it is at most."""
+    table = Table(title="checks", title_justify="left")
+    table.add_column("checked")
+    table.add_column("largest difference", justify="right")
+    moved = float(np.abs(outcome.worst_share - data.share).max())
+    most = "1" if outcome.ball.linf is None else f"{outcome.ball.linf:.4g}"
+    day = outcome.real_time
+    both = max(float(np.minimum(each.charge_kw, each.discharge_kw).max()) for each in outcome.plan.responses.values())
+    rows = [
+        ("worst case of the solver against all vertices of the ball, yuan",
+         abs(outcome.worst.total_yuan - outcome.lowest.total_yuan)),
+        (f"share moved by nature, of at most {most}", moved),
+        ("vehicles that charge and discharge at once, kW", both),
+        ("storage that does both at once, kW", float(np.minimum(day.storing, day.releasing).max())),
+        ("fitted day-ahead price against the optimal power flow, yuan/kWh",
+         float(np.abs(price.fitted - price.nodal).max())),
+    ]  # fmt: skip
+    if price.newton is not None:
+        off = float(np.abs(price.nodal - price.newton).max())
+        rows.append(("that against differences of Newton's power flow, yuan/kWh", off))
+    for label, value in rows:
+        table.add_row(label, f"{value:.1e}")
     return table

@@ -18,10 +18,11 @@ from models.credit_points.credit import Prices, chosen, credit_fee, prices_at
 from models.credit_points.data import FOLDER, HOURS, Instance, read_instance
 from models.credit_points.equilibrium import Equilibrium, equilibrium_of, price_taking
 from models.credit_points.iteration import alternate
-from models.credit_points.network import NotServed, operated
+from models.credit_points.network import operated
 from models.credit_points.price_maker import Ladder, anticipate
 from models.credit_points.sensitivity import sweeps
 from models.credit_points.users import Credit, Station, User, Users, read_users
+from models.nodal_prices import NotServed
 from models.tables import DataError
 
 

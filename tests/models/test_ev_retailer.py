@@ -12,8 +12,10 @@ from pyomo.contrib.appsi.solvers.highs import Highs
 
 import bilevel as bl
 from bilevel.read import read
-from models.ev_retailer.data import FOLDER, HOURS, read_instance
+from models.ev_retailer.data import FOLDER, HOURS, Instance, read_instance
+from models.ev_retailer.day_ahead import day_ahead_price
 from models.ev_retailer.game import ev_retailer
+from models.ev_retailer.outcome import outcome_of, parties_of
 from models.ev_retailer.plans import Evaluator, plan_of, resampled, sampled_in_ball, with_ties_against_retailer
 from models.ev_retailer.responses import best_response
 from models.tables import DataError
@@ -89,7 +91,7 @@ def test_literature_radii_are_those_of_the_paper() -> None:
         ("real_time_prices.csv", "1,0,0.33086", "1,0,cheap", "row 2, column price_yuan_per_kwh: 'cheap'"),
         ("real_time_prices.csv", "1,0,0.33086\n", "", "there is no row for scenario 1, hour 0"),
         ("day_ahead_prices.csv", "\n0,", "\n1,", "day_ahead_prices.csv, column hour"),
-        ("day_ahead_prices.csv", "\n0,0.312458762,1.0297e-05", "\n0,0.312458762", "row 2: 2 cells below 3 headers"),
+        ("day_ahead_prices.csv", "\n0,0.312458762,1.0297e-05", "\n0,0.312458762", "row 2: 4 cells below 5 headers"),
         ("parameters.toml", "vehicles = 60", "vehicles = 0", "[fleet], key vehicles: 0 is not a finite number above 0"),
         ("parameters.toml", "efficiency = 0.95", "efficiency = 1.2", "[fleet], key efficiency: 1.2"),
         ("parameters.toml", "vehicles = 60", "cars = 60", "[fleet], key vehicles is missing"),
@@ -166,12 +168,21 @@ def test_sampled_shares_are_inside_the_ball_and_resampled_ones_are_distributions
     assert resampled(data, 50, seed=0).sum(axis=1) == pytest.approx(np.ones(50))
 
 
-def test_robust_plan_is_certified_and_worth_what_an_independent_evaluation_says() -> None:
-    """Two types, two scenarios: the solver's worst case is the least profit over the vertices of the ball."""
+Solved = tuple[Instance, DistributionBall, pyo.ConcreteModel, bl.Solution]
+
+
+@pytest.fixture(scope="module")
+def solved() -> Solved:
+    """Two types, two scenarios."""
     data = read_instance(types=2, scenarios=2, utility="constant")
     ball = DistributionBall(data.share, l1=0.1, linf=0.05)
     m = ev_retailer(data, ball.l1, ball.linf)
-    solution = bl.solve(m, gap=GAP, threads=1)
+    return data, ball, m, bl.solve(m, gap=GAP, threads=1)
+
+
+def test_robust_plan_is_certified_and_worth_what_an_independent_evaluation_says(solved: Solved) -> None:
+    """The solver's worst case is the least profit over the vertices of the ball."""
+    data, ball, m, solution = solved
     plan, evaluator = plan_of(m, data), Evaluator(data)
     worst_share = np.array([pyo.value(m.share[number]) for number in data.stays])
     assert solution.status == "optimal"
@@ -191,3 +202,24 @@ def test_robust_plan_is_certified_and_worth_what_an_independent_evaluation_says(
         best = best_response(stay, data.vehicle, plan.price_yuan_per_kwh)
         assert plan.responses[number].welfare_yuan == pytest.approx(best.welfare_yuan, abs=1e-6)
         assert np.max(plan.responses[number].charge_kw * plan.responses[number].discharge_kw) <= 1e-6
+
+
+def test_power_balances_in_real_time_and_the_parties_share_the_utility(solved: Solved) -> None:
+    """Bought, released, returned and day-ahead energy is what is sold, stored and charged, in every hour."""
+    data, ball, m, solution = solved
+    outcome = outcome_of(m, plan_of(m, data), data, ball, Evaluator(data))
+    day, plan = outcome.real_time, outcome.plan
+    supply = plan.day_ahead_kw + day.bought + day.releasing + day.returned
+    assert supply == pytest.approx(day.sold + day.storing + day.charged, abs=1e-5)
+    parties = parties_of(outcome, data)
+    assert parties.retailer_yuan == pytest.approx(solution.objective, abs=1e-4)
+    welfare = [best_response(stay, data.vehicle, plan.price_yuan_per_kwh).welfare_yuan for stay in data.stays.values()]
+    assert parties.owners_yuan == pytest.approx(data.vehicles * outcome.worst_share @ welfare, abs=1e-4)
+
+
+def test_the_fitted_day_ahead_price_is_the_marginal_cost_of_the_power_flow() -> None:
+    """From no purchase to the limit over the day; the specification allows 1e-4 yuan/kWh."""
+    price = day_ahead_price(read_instance(), np.linspace(0, 400, len(HOURS)))
+    assert price.fitted == pytest.approx(price.nodal, abs=1e-4)
+    if price.newton is not None:
+        assert price.nodal == pytest.approx(price.newton, abs=1e-6)
