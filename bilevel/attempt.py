@@ -11,7 +11,7 @@ from bilevel.errors import InfeasibleFollower, InfeasibleGame, NoBound, NotAppli
 from bilevel.methods import KKT, Branching, Method, ValueFunction
 from bilevel.optimise import Answer, Limits, optimise
 from bilevel.pipeline import Image, compile_program
-from bilevel.value_function import has_integer_followers, search_responses
+from bilevel.value_function import needs_responses, search_responses
 from reformulations.programs import BilevelProgram, Floats
 
 METHODS: tuple[Method, ...] = (KKT(), Branching())
@@ -48,8 +48,8 @@ def compiled(program: BilevelProgram, threads: int | None) -> Image:
 
 
 def attempt(program: BilevelProgram, limits: Limits) -> Attempt:
-    """Solve a game, its leader's objective included; with integer followers by their responses."""
-    if has_integer_followers(program):
+    """Solve a game, its leader's objective included; with integer or nonconvex followers by their responses."""
+    if needs_responses(program):
         return _by_responses(program, limits)
     try:
         image = compiled(program, limits.threads)

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from bilevel.cone_checks import ConeCheck, Conic, check_cones
 from bilevel.deadline import Deadline
+from bilevel.diagnosis import listed
 from bilevel.multiplier_ranges import PriceLine, price_lines
 from bilevel.printing import html, number, plain, residual
-from bilevel.respond import Answered, optima, respond
+from bilevel.respond import Answered, needs_global_search, optima, respond
 from bilevel.ties import SECONDS, TieGap, tie_gap
 from reformulations.optimality import FollowerResiduals, LeaderResiduals, leader_residuals, residuals
 from reformulations.programs import LEADER, BilevelProgram, Floats
@@ -45,7 +46,8 @@ class FollowerLine:
 
     ``objective`` is its value at the point, ``optimum`` the one found by solving it again there (None
     without one; ``remark`` says why), ``difference`` by how much the point is worse, relative to
-    ``max(1, |optimum|)``.
+    ``max(1, |optimum|)``. ``is_searched`` where it is not convex, or integer and quadratic, and was solved globally:
+    multipliers would prove nothing.
     """
 
     follower: str
@@ -55,6 +57,7 @@ class FollowerLine:
     residuals: FollowerResiduals
     remark: str = ""
     cones: ConeCheck | None = None
+    is_searched: bool = False
 
     def failures(self, tolerance: float) -> tuple[str, ...]:
         """Return a sentence for each check that fails."""
@@ -155,6 +158,7 @@ class Certificate:
         parts += [Text(f"leader: {upper}"), _follower_table(self.followers, self.tolerance)]
         parts.extend(Text(f"assumed: {assumption}", "yellow") for assumption in self.assumptions)
         parts.extend(Text(f"proof: {sentence}") for sentence in self.proof)
+        parts.extend(Text(sentence) for sentence in searched_sentences(self.followers, self.tolerance))
         parts.extend(Text(sentence) for sentence in tie_sentences(self.tie, self.tolerance))
         degenerate = [line for line in self.prices if line.is_degenerate]
         parts.extend(Text(f"degenerate: {line}") for line in degenerate[:_MOST_LINES])
@@ -187,8 +191,8 @@ def certify(  # noqa: PLR0913 - what a certificate rests on
 
     Nothing of any reformulation enters. KKT residuals are computed from the followers as declared
     and the multipliers of the point; besides, every follower is solved again at the decisions of the
-    others by a linear, quadratic or mixed-integer program of its own rows. Followers with integer columns
-    have no multipliers to check.
+    others by a linear, quadratic or mixed-integer program of its own rows; one that is not convex by a global search
+    (SCIP). Followers with integer columns, and followers that are not convex, have no multipliers that prove anything.
 
     Parameters
     ----------
@@ -216,8 +220,8 @@ def certify(  # noqa: PLR0913 - what a certificate rests on
     values = point[: len(program.columns)]
     if conic is None:
         held = HeldGame.at(program, values, tolerance)
-        answers = respond(held, threads)
-        lines = _lines(program, held, answers, residuals(program, point), {})
+        answers, searched = respond(held, threads), needs_global_search(held)
+        lines = _lines(program, held, answers, residuals(program, point, searched), {})
     else:
         held, answers, checks = check_cones(program, conic, point, tolerance, threads)
         lines = _lines(program, held, answers, conic.residuals(program, point), checks)
@@ -249,6 +253,7 @@ def _lines(
 ) -> tuple[FollowerLine, ...]:
     at_point, again = program.objectives.value(held.point), optima(held, answers)
     remark = {int(player): answer.remark for answer in answers for player in answer.players}
+    searched = {int(player) for answer in answers if answer.searched is not None for player in answer.players}
     followers = sorted(remark)
     lines = []
     for player, worst in zip(followers, found, strict=True):
@@ -257,7 +262,8 @@ def _lines(
         known = not np.isnan(optimum)
         difference = sense * (value - optimum) / max(1.0, abs(optimum)) if known else np.inf
         name, again_there = program.players[player], optimum if known else None
-        lines.append(FollowerLine(name, value, again_there, difference, worst, remark[player], cones.get(player)))
+        checks = cones.get(player), player in searched
+        lines.append(FollowerLine(name, value, again_there, difference, worst, remark[player], *checks))
     return tuple(lines)
 
 
@@ -281,6 +287,17 @@ def _follower_table(lines: tuple[FollowerLine, ...], tolerance: float) -> Table:
     if len(lines) > len(shown):
         table.add_row(f"... and {len(lines) - len(shown)} with smaller residuals")
     return table
+
+
+def searched_sentences(lines: Sequence[FollowerLine], tolerance: float) -> tuple[str, ...]:
+    """Return in words how far followers that were solved globally are from their optima, if there are any."""
+    names = [line.follower for line in lines if line.is_searched]
+    how = (
+        "not convex, so multipliers prove nothing and none are checked; solved again by SCIP's spatial branch and bound"
+    )
+    within = f"within {tolerance:.0e} of the optimum, relative to max(1, |optimum|)"
+    said = f"global search: {listed(names)}: {how}; a response counts as optimal {within}"
+    return (said,) if names else ()
 
 
 def _badness(line: FollowerLine) -> float:

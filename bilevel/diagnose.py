@@ -14,11 +14,11 @@ from bilevel.elastic_rows import least_violation
 from bilevel.endless import followers_without_optimum, leader_direction
 from bilevel.errors import BilevelError, InfeasibleGame, NotApplicable
 from bilevel.infeasible_rows import row_findings
-from bilevel.integer_diagnosis import diagnose_integer_game
+from bilevel.integer_diagnosis import diagnose_by_responses
 from bilevel.optimise import Limits
 from bilevel.pipeline import optimality_system
 from bilevel.read import read
-from bilevel.value_function import has_integer_followers
+from bilevel.value_function import needs_responses
 from reformulations import refusal
 from reformulations.elastic import with_leader_cost
 from reformulations.envelopes import linear_relaxation
@@ -66,8 +66,8 @@ def diagnose_program(program: BilevelProgram, limits: Limits | None = None) -> D
         raise NotApplicable(program.players[player], reason)
     try:
         rows = row_findings(program, limits.threads)
-        if has_integer_followers(program):
-            return diagnose_integer_game(program, rows, limits)
+        if needs_responses(program):
+            return diagnose_by_responses(program, rows, limits)
         hopeless = {finding.player for finding in rows}
         mpec = optimality_system(program)
         endless = tuple(

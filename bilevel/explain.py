@@ -20,7 +20,7 @@ from bilevel.read import Game, read
 from bilevel.robust import is_robust
 from bilevel.solve import described
 from bilevel.static_answer import STATIC, is_static
-from bilevel.value_function import choose_search, described_search, has_integer_followers, search_notes
+from bilevel.value_function import choose_search, described_search, needs_responses, search_notes
 from reformulations.bounds import ARGUMENTS, Source
 from reformulations.canonical import rows_with_own_columns
 from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, MixedIntegerProgram, Names, Role
@@ -60,7 +60,7 @@ def explain(
     game = read(model)
     if is_robust(game):
         return _explained(game, None, *_robust(game))
-    if isinstance(method, ValueFunction) or (method == "auto" and has_integer_followers(game.program)):
+    if isinstance(method, ValueFunction) or (method == "auto" and needs_responses(game.program)):
         return _explained_by_responses(game, ValueFunction() if isinstance(method, str) else method, _asked(method))
     chosen = chosen_method(method)
     try:

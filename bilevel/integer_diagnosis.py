@@ -1,4 +1,4 @@
-"""Why a game with integer followers has no solution: by searching their responses instead of optimality conditions."""
+"""Why a game with integer or nonconvex followers has no solution: by their responses, not optimality conditions."""
 
 from __future__ import annotations
 
@@ -16,25 +16,30 @@ from bilevel.optimise import Limits
 from bilevel.pipeline import optimality_system
 from reformulations.elastic import with_leader_cost
 from reformulations.high_point import HighPoint, high_point
+from reformulations.nonconvex_followers import first_nonconvexity
 from reformulations.programs import LEADER, BilevelProgram, Booleans, Floats, MixedIntegerProgram
+from reformulations.refusal import NotApplicable
 
 
-def diagnose_integer_game(program: BilevelProgram, rows: tuple[Finding, ...], limits: Limits) -> Diagnosis:
-    """Diagnose a game with linear followers, some of their columns integer, ``rows`` found before.
+def diagnose_by_responses(program: BilevelProgram, rows: tuple[Finding, ...], limits: Limits) -> Diagnosis:
+    """Diagnose a game with followers that are integer or not convex, ``rows`` found before.
 
-    A follower has no best response where it has none with its integers relaxed: with rational data an integer program
-    with a point is unbounded exactly when its relaxation is (Meyer, Mathematical Programming 7, 1974).
+    A linear follower has no best response where it has none with its integers relaxed: with rational data an integer
+    program with a point is unbounded exactly when its relaxation is (Meyer, Mathematical Programming 7, 1974). Of
+    followers that are not convex this is not examined.
 
     Raises
     ------
     NotApplicable
-        When the game is not linear, followers interact, or a bound is missing.
+        When followers interact, a bound is missing, or SCIP would be needed.
     """
     hopeless = {finding.player for finding in rows}
     relaxed = _with_continuous_followers(program)
+    convex = first_nonconvexity(relaxed) is None
+    without = followers_without_optimum(relaxed, optimality_system(relaxed), limits.threads) if convex else ()
     endless = tuple(
         endless_finding(program, player, limits.threads)
-        for player in followers_without_optimum(relaxed, optimality_system(relaxed), limits.threads)
+        for player in without
         if program.players[player] not in hopeless
     )
     if rows or endless:
@@ -69,7 +74,10 @@ def _diagnose_conditions(program: BilevelProgram, limits: Limits) -> Diagnosis:
 def _diagnose_objective(program: BilevelProgram, limits: Limits) -> Diagnosis:
     """Tell whether the leader improves without end by columns that no follower sees, which is all that is examined."""
     found = "a point was found, and checked, at which every row holds and every follower responds optimally"
-    relaxation = high_point(program)
+    try:
+        relaxation = high_point(program)
+    except NotApplicable as reason:
+        return Diagnosis("feasible", (), (found, f"the leader's objective was not examined: {reason}"))
     alone = np.zeros(len(relaxation.program.columns), bool)
     alone[: len(program.columns)] = (program.column_owner == LEADER) & ~relaxation.linking
     improving = improving_direction(_moving(relaxation, alone), limits.threads)

@@ -83,16 +83,19 @@ class Branching:
 
 @dataclass(frozen=True, slots=True)
 class ValueFunction:
-    """Followers with integer variables: search over their responses, each of which bounds what its follower does.
+    """Search over the responses of followers that optimality conditions do not describe, integer or not convex.
 
-    Followers are linear and do not depend on each other; the leader's variables that they depend on have bounds.
+    Each stored response bounds what its follower does. Followers do not depend on each other. Linear ones with
+    integers are searched by HiGHS, and the leader's variables that they depend on have bounds; quadratic ones are
+    searched by SCIP (an extra) and need not be convex.
 
     Parameters
     ----------
     search
         ``"rounds"``: a master that holds what the stored responses say, and the followers' answers to it, in turns.
         ``"tree"``: branch and cut with one linear program, for integer variables of the leader. ``"auto"``: the tree
-        where a follower has continuous variables too.
+        where a follower has continuous variables too. ``"global"``: rounds in which SCIP solves both, by spatial
+        branch and bound; what is not linear is always searched that way.
     epsilon
         Where continuous variables of the leader move a follower's rows: by how much a row must be broken, relative to
         its right-hand side, when points are looked for near an optimum that is not attained.
@@ -100,7 +103,7 @@ class ValueFunction:
         Most rounds, or nodes of the tree; ``None`` for no limit.
     """
 
-    search: Literal["auto", "rounds", "tree"] = "auto"
+    search: Literal["auto", "rounds", "tree", "global"] = "auto"
     epsilon: float = 1e-5
     max_iterations: int | None = None
 

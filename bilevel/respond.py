@@ -7,13 +7,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bilevel import scip
 from bilevel.errors import BilevelError, SolverFailure
 from bilevel.highs import PersistentHighs
 from bilevel.outcome import HighsOptions, Outcome
 from reformulations import refusal
-from reformulations.convexity import is_convex
-from reformulations.programs import Floats, Integers, MixedIntegerProgram, Role
-from reformulations.responses import HeldGame, Responses, linearised, response_program
+from reformulations.convexity import convex_terms
+from reformulations.programs import Booleans, Floats, Integers, MixedIntegerProgram, Product, Role
+from reformulations.responses import (
+    HeldGame,
+    QuadraticResponses,
+    Responses,
+    linearised,
+    quadratic_response_program,
+    response_program,
+)
 from reformulations.switched_rows import with_smaller_switches
 
 _GAP = 1e-9
@@ -24,12 +32,16 @@ _QUADRATIC_COLUMNS = 200  # the active-set method of HiGHS is dense in the colum
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The joint problem of some followers and what solving it gave; ``remark`` says why there is no optimum."""
+    """The joint problem of some followers and what solving it gave; ``remark`` says why there is no optimum.
+
+    ``searched`` is the problem of a follower that SCIP solves globally; ``responses`` is then None.
+    """
 
     players: Integers
     responses: Responses | None
     outcome: Outcome | None
     remark: str = ""
+    searched: QuadraticResponses | None = None
 
     @property
     def is_optimal(self) -> bool:
@@ -41,7 +53,8 @@ def respond(held: HeldGame, threads: int | None = None, without: Integers | None
     """Solve every follower of ``held`` but ``without`` again: linear ones as one program, quadratic ones in groups.
 
     Followers with integer columns are solved by themselves, and so is each follower of a joint
-    program without an optimum, to find out whose fault it is. A quadratic follower that HiGHS fails on, or
+    program without an optimum, to find out whose fault it is. What is not convex, or integer and quadratic, is solved
+    by SCIP (:func:`needs_global_search`). A quadratic follower that HiGHS fails on, or
     answers worse than the point does, is bounded by the linear program of its tangent at the point.
     """
     options = HighsOptions(gap=_GAP, threads=threads, time_limit=_SECONDS)
@@ -50,15 +63,43 @@ def respond(held: HeldGame, threads: int | None = None, without: Integers | None
     curved, integer = np.zeros((2, len(game.players)), dtype=bool)
     curved[held.objectives.products.index] = True
     integer[game.column_owner[game.columns.integer]] = True
-    integer[game.row_owner[held.rows.products.index]] = True
+    globally = needs_global_search(held)
+    searched = [_search(held, player) for player in followers[globally[followers]].tolist()]
+    followers = followers[~globally[followers]]
     linear = followers[~(curved | integer)[followers]]
     quadratic = followers[(curved & ~integer)[followers]]
     size = np.cumsum(np.bincount(game.column_owner, minlength=len(game.players))[quadratic])
     groups = np.split(quadratic, np.flatnonzero(np.diff(size // _QUADRATIC_COLUMNS)) + 1)
-    answers = [_answer(held, np.array([player]), options) for player in followers[integer[followers]]]
+    answers = searched + [_answer(held, np.array([player]), options) for player in followers[integer[followers]]]
     for group in (linear, *groups):
         answers += _answer_jointly(held, group, options)
     return tuple(answers)
+
+
+def needs_global_search(held: HeldGame) -> Booleans:
+    """Mask the followers ``(P,)`` whose own problem is neither linear, integer linear nor convex with linear rows."""
+    game, terms = held.game, held.objectives.products
+    found, integer = np.zeros((2, len(game.players)), dtype=bool)
+    found[game.row_owner[held.rows.products.index]] = True
+    integer[game.column_owner[game.columns.integer]] = True
+    found[terms.index[integer[terms.index]]] = True
+    # the columns of different players are different, so one form holds the own products of all of them
+    signed = game.objectives.sense[terms.index] * terms.value
+    form = Product.of(np.zeros(len(terms), np.int64), terms.left, terms.right, signed)
+    found[game.column_owner[form.left[~convex_terms(form, len(game.columns))]]] = True
+    return np.asarray(found & (game.roles == Role.FOLLOWER))
+
+
+def _search(held: HeldGame, player: int) -> Answered:
+    """Solve a follower's own problem by SCIP, which begins with the response at the point."""
+    players = np.array([player])
+    found = quadratic_response_program(held, players)
+    try:
+        outcome = scip.solve(found.program, HighsOptions(gap=_GAP, time_limit=_SECONDS), held.point[found.columns])
+    except BilevelError as failure:
+        return Answered(players, None, None, str(failure), found)
+    remark = "" if outcome.status == "optimal" else f"solved again, it is {outcome.status.replace('_', ' ')}"
+    return Answered(players, None, outcome, remark, found)
 
 
 def _answer_jointly(held: HeldGame, players: Integers, options: HighsOptions) -> list[Answered]:
@@ -77,10 +118,11 @@ def optima(held: HeldGame, answers: Sequence[Answered]) -> Floats:
     point, known = held.point.copy(), np.zeros(len(game.players), dtype=bool)
     values = np.full(len(game.players), np.nan)
     for answer in answers:
-        if not answer.is_optimal or answer.responses is None or answer.outcome is None:
+        own = answer.responses or answer.searched
+        if not answer.is_optimal or own is None or answer.outcome is None:
             continue
         if answer.outcome.point is not None:
-            point[answer.responses.columns] = answer.outcome.point
+            point[own.columns] = answer.outcome.point
             known[answer.players] = True
         else:
             values[answer.players] = game.objectives.sense[answer.players] * answer.outcome.bound
@@ -93,8 +135,6 @@ def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answere
     except refusal.NotApplicable as refused:
         return Answered(players, None, None, str(refused))
     program = responses.program
-    if not is_convex(program.products, len(program.columns)):
-        return Answered(players, responses, None, "its objective is not convex in its own columns")
     here = held.point[responses.columns]
     try:
         solver = PersistentHighs(_switched(program), options)

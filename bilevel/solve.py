@@ -30,7 +30,7 @@ from bilevel.pipeline import Image, optimality_system
 from bilevel.read import Game, read
 from bilevel.robust import is_robust, solve_robust_game
 from bilevel.solution import Solution, SolutionStatus
-from bilevel.value_function import has_integer_followers
+from bilevel.value_function import has_integer_followers, needs_responses
 from bilevel.warm_start import values_of
 from bilevel.worst_response import solve_pessimistic_game
 from reformulations.programs import LEADER, Floats, MixedIntegerProgram, Product
@@ -59,10 +59,11 @@ def solve(  # noqa: PLR0913 - the public contract
         A Pyomo model with followers (:class:`bilevel.Follower`).
     method
         ``"auto"``, or a value: ``bl.KKT(complementarity=bl.BigM(bounds=...))``, ``bl.StrongDuality()``; games
-        with integer followers are solved by ``bl.ValueFunction()``, games with nature by ``bl.CCG(...)``.
+        with followers that are integer or not convex are solved by ``bl.ValueFunction()``, games with nature by
+        ``bl.CCG(...)``.
     solver
         ``"highs"``, ``"scip"`` (an extra: ``pip install "bilevel-compiler[scip]"``), or ``"auto"``: SCIP, where it
-        is installed, for what HiGHS cannot take, such as a leader's objective that is not convex.
+        is installed, for what HiGHS cannot take, such as a leader's objective or a follower that is not convex.
     gap
         Relative distance of objective and bound at which to stop.
     time_limit
@@ -115,7 +116,7 @@ def solve(  # noqa: PLR0913 - the public contract
         raise InvalidGame(f"resume={str(resume)!r}: only robust games, solved by bl.CCG, have runs to continue")
     if isinstance(method, CCG):
         raise InvalidGame("method=bl.CCG(...): the game has no bl.Uncertain variables")
-    if method == "auto" and has_integer_followers(game.program):
+    if method == "auto" and (has_integer_followers if solver == "highs" else needs_responses)(game.program):
         method = ValueFunction()
     if isinstance(method, ValueFunction):
         return solve_integer_game(game, method, limits, progress)

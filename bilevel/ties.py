@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from bilevel import scip
 from bilevel.errors import BilevelError
-from bilevel.faces import joint_face
+from bilevel.faces import TIED, joint_face
 from bilevel.highs import PersistentHighs
 from bilevel.outcome import HighsOptions, Outcome
 from bilevel.respond import Answered
@@ -18,6 +19,7 @@ from reformulations.determined import Determined, determined_columns
 from reformulations.optimality import row_scales
 from reformulations.programs import LEADER, Columns, Floats, Integers, MixedIntegerProgram, Product, Rows
 from reformulations.responses import HeldGame, OwnTerms, linearised, own_terms, reached
+from reformulations.spatial import SpatialProgram
 
 _MOST_RANGES = 200
 _MOST_NAMES = 5
@@ -58,7 +60,8 @@ def tie_gap(
 
     Linear and convex quadratic followers: over their optimal faces
     (:func:`reformulations.responses.optimal_face`). Followers with integer columns: over the points
-    whose value is within ``1e-7 (1 + |optimum|)`` of the optimum. Each of the two may take so many ``seconds``.
+    whose value is within ``1e-7 (1 + |optimum|)`` of the optimum; followers that are not convex: within ``1e-8``.
+    Each of the two may take so many ``seconds``.
     """
     game = held.game
     uses_multipliers = bool(len(game.multipliers))
@@ -75,7 +78,8 @@ def tie_gap(
     options = HighsOptions(threads=threads, time_limit=seconds)
     try:
         columns, rows, chosen = _with_computed(followed, *joint_face(held, answers))
-        face = _Face(columns, rows, chosen, held.point[chosen], options)
+        searched = any(answer.searched is not None for answer in answers)
+        face = _Face(columns, rows, chosen, held.point[chosen], options, searched)
         worst, reason = face.extreme(goal.terms, -goal.sense)
         fitting = _fitting(face, followed)
         best, why = (
@@ -83,10 +87,11 @@ def tie_gap(
         )
     except BilevelError as failure:
         return TieGap(None, None, str(failure))
+    drawn = f"drawn within {TIED:.0e} of optima that no multipliers describe, so ends may be off by the root of that"
     return TieGap(
         _value(best, goal.sense),
         _value(worst, -goal.sense),
-        "; ".join(dict.fromkeys(text for text in (why, reason) if text)),
+        "; ".join(dict.fromkeys(text for text in (why, reason, drawn if searched else "") if text)),
         _violated(followed, chosen, worst),
         uses_multipliers,
     )
@@ -137,17 +142,24 @@ class _Goal:
 
 @dataclass(frozen=True, slots=True)
 class _Face:
-    """The joint optimal responses: bounds and rows over the game's columns ``chosen``."""
+    """The joint optimal responses: bounds and rows over the game's columns ``chosen``.
+
+    ``is_searched`` where a follower is not convex, so that these responses are looked through by SCIP.
+    """
 
     columns: Columns
     rows: Rows
     chosen: Integers
     point: Floats
     options: HighsOptions
+    is_searched: bool
 
     def extreme(self, terms: OwnTerms, sense: float) -> tuple[Outcome | None, str]:
         """Minimise ``sense`` times the form; the second entry says why there is no answer."""
-        program = self._program(terms, sense)
+        spatial = self._program(terms, sense)
+        if self.is_searched:
+            return _searched(spatial, self.options)
+        program = MixedIntegerProgram(spatial.columns, spatial.rows, spatial.cost, spatial.constant, spatial.products)
         if not is_convex(program.products, len(program.columns)):
             if not self._is_settled(np.union1d(program.products.left, program.products.right)):
                 return (
@@ -162,11 +174,11 @@ class _Face:
             return outcome, ""
         return None, f"the optimal responses, drawn within tolerances, are {outcome.status.replace('_', ' ')}"
 
-    def _program(self, terms: OwnTerms, sense: float) -> MixedIntegerProgram:
+    def _program(self, terms: OwnTerms, sense: float) -> SpatialProgram:
         position = np.full(terms.linear.shape[1], -1, np.int64)
         position[self.chosen] = np.arange(len(self.chosen))
         products = terms.products
-        return MixedIntegerProgram(
+        return SpatialProgram(
             self.columns,
             self.rows,
             sense * terms.linear.toarray().ravel()[self.chosen],
@@ -197,6 +209,13 @@ class _Face:
         return True
 
 
+def _searched(program: SpatialProgram, options: HighsOptions) -> tuple[Outcome | None, str]:
+    outcome = scip.solve(program, options)
+    if outcome.status in ("optimal", "unbounded"):
+        return outcome, ""
+    return None, f"the best responses, drawn within tolerances, are {outcome.status.replace('_', ' ')}"
+
+
 def _value(outcome: Outcome | None, sense: float) -> float | None:
     if outcome is None:
         return None
@@ -224,12 +243,14 @@ def _with_computed(
 
 
 def _fitting(face: _Face, followed: _Followed) -> _Face | None:
-    """Return the responses that fit the rows that are not followers'; None if one is quadratic in what moves."""
+    """Return the responses that fit the rows that are not followers'; None if one is quadratic and HiGHS looks."""
     held, terms = followed.held, followed.rows()
     game, columns = held.game, face.columns
     upper = ~game.follower_rows & (np.diff(terms.linear.indptr) > 0)
-    if len(terms.products) and (~game.follower_rows)[terms.products.index].any():
+    curved = np.unique(terms.products.index[~game.follower_rows[terms.products.index]])
+    if len(curved) and not face.is_searched:
         return None
+    upper[curved] = True
     upper[followed.computed.row] = False
     lower, most = columns.lower.copy(), columns.upper.copy()
     first = len(columns) - len(followed.computed)
@@ -241,11 +262,15 @@ def _fitting(face: _Face, followed: _Followed) -> _Face | None:
 
 def _taken(held: HeldGame, terms: OwnTerms, index: Integers, chosen: Integers) -> Rows:
     """Return the rows ``index`` over the columns ``chosen``."""
+    place, position = np.full(len(terms.offset), -1, np.int64), np.zeros(terms.linear.shape[1], np.int64)
+    place[index], position[chosen] = np.arange(len(index)), np.arange(len(chosen))
+    products = terms.products.take(place[terms.products.index] >= 0)
     return Rows(
         sparse.csr_array(terms.linear[index][:, chosen]),
         (held.row_lower - terms.offset)[index],
         (held.row_upper - terms.offset)[index],
         held.game.rows.names.take(index),
+        Product.of(place[products.index], position[products.left], position[products.right], products.value),
     )
 
 

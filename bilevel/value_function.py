@@ -1,4 +1,4 @@
-"""Games with integer followers: which search over the followers' responses is made."""
+"""Games whose followers are integer or not convex: which search over their responses is made."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bilevel import scip
 from bilevel.answer import Limits
 from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
+from bilevel.global_rounds import GlobalRounds
 from bilevel.highs import HighsOptions
 from bilevel.methods import ValueFunction
 from bilevel.optimise import NO_START, STARTED
@@ -21,7 +23,9 @@ from bilevel.response_rounds import Rounds
 from bilevel.response_tree import Tree
 from reformulations import refusal
 from reformulations.high_point import HighPoint, high_point, relaxed_responses
+from reformulations.nonconvex_followers import first_nonconvexity
 from reformulations.programs import BilevelProgram, Floats
+from reformulations.quadratic_high_point import QuadraticHighPoint, quadratic_high_point
 
 _MANY = 20
 """Linking columns from which on the tree is faster than the rounds, measured on bmilplib (10 to 160 of them)."""
@@ -40,23 +44,41 @@ class Search:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GlobalSearch:
+    """Rounds of programs for SCIP over the relaxation of a game that is not linear, and what makes them necessary."""
+
+    relaxation: QuadraticHighPoint
+    reason: str
+
+
+def needs_responses(game: BilevelProgram) -> bool:
+    """Tell whether optimality conditions do not describe a follower: it decides integers, or is not convex."""
+    return has_integer_followers(game) or first_nonconvexity(game) is not None
+
+
 def has_integer_followers(game: BilevelProgram) -> bool:
     """Tell whether a follower decides an integer variable."""
     return bool((game.follower_columns & game.columns.integer).any())
 
 
-def choose_search(game: BilevelProgram, method: ValueFunction, options: HighsOptions | None = None) -> Search:
-    """Choose how to search over the responses of a game with linear followers.
+def choose_search(
+    game: BilevelProgram, method: ValueFunction, options: HighsOptions | None = None
+) -> Search | GlobalSearch:
+    """Choose how to search over the responses of a game.
 
-    ``"auto"`` takes the tree in interdiction games, where the leader only wants what the follower does not, and where a
-    follower has continuous columns too and the leader's linking columns are many, if these are bounded integers; else
-    the rounds.
+    What is not linear is left to SCIP. Of linear followers, ``"auto"`` takes the tree in interdiction games, where the
+    leader only wants what the follower does not, and where a follower has continuous columns too and the leader's
+    linking columns are many, if these are bounded integers; else the rounds.
 
     Raises
     ------
     NotApplicable
-        When the game is not linear, followers interact, or a bound is missing; names the component.
+        When followers interact, a bound is missing, or SCIP would be needed; names the component.
     """
+    found = _global_search(game, method)
+    if found is not None:
+        return found
     source = high_point(game)
     relaxation = boxed(source, options or HighsOptions(gap=1e-9))
     if method.search == "tree" and not _has_integer_links(relaxation):
@@ -65,14 +87,41 @@ def choose_search(game: BilevelProgram, method: ValueFunction, options: HighsOpt
             'ValueFunction(search="tree") needs bounded integer variables of the leader where it acts on followers; '
             'use search="rounds"',
         )
-    if method.search != "auto":
-        return Search(source, relaxation, method.search, "asked for")
+    asked = method.search
+    if asked == "rounds" or asked == "tree":  # noqa: PLR1714 - mypy narrows a literal by equality only
+        return Search(source, relaxation, asked, "asked for")
     kind, reason = _chosen(relaxation)
     return Search(source, relaxation, kind, f"chosen because {reason}")
 
 
-def described_search(search: Search) -> str:
+def _global_search(game: BilevelProgram, method: ValueFunction) -> GlobalSearch | None:
+    """Return the search by SCIP where it is asked for or the game is not linear."""
+    if method.search == "global":
+        return GlobalSearch(quadratic_high_point(game), "asked for")
+    refused = first_nonconvexity(game)
+    if refused is None:
+        try:
+            high_point(game)
+        except refusal.NotApplicable as reason:
+            refused = reason
+    if refused is None:
+        return None
+    try:
+        relaxation = quadratic_high_point(game)
+    except refusal.NotApplicable:
+        raise refused from None
+    why = refused.reason.split(";")[0]
+    if not scip.is_installed():
+        raise NotApplicable(refused.where, f"{why}; SCIP would solve it: {scip.EXTRA}")
+    if method.search != "auto":
+        raise NotApplicable(refused.where, f'{why}; use ValueFunction(search="global")')
+    return GlobalSearch(relaxation, f"chosen because of {refused.where}: {why}")
+
+
+def described_search(search: Search | GlobalSearch) -> str:
     """Say in words how the responses are searched, and why that way."""
+    if isinstance(search, GlobalSearch):
+        return f"bl.ValueFunction: a master and the followers' best responses, both by SCIP, in turns; {search.reason}"
     game = search.relaxation.game
     first = game.columns.names[int((game.follower_columns & game.columns.integer).argmax())]
     how = "branch and cut on one linear program" if search.kind == "tree" else "a master, and answers to it, in turns"
@@ -80,8 +129,10 @@ def described_search(search: Search) -> str:
     return f"bl.ValueFunction: {why}: {how}; {search.reason}"
 
 
-def search_notes(search: Search) -> tuple[str, ...]:
+def search_notes(search: Search | GlobalSearch) -> tuple[str, ...]:
     """Say what the bound of a game with continuous linking columns is."""
+    if isinstance(search, GlobalSearch):
+        return ()
     game, linking = search.relaxation.game, search.relaxation.linking
     continuous = [game.columns.names[int(j)] for j in np.flatnonzero(linking & ~game.columns.integer)]
     if not continuous:
@@ -95,7 +146,7 @@ def search_notes(search: Search) -> tuple[str, ...]:
 def search_responses(
     game: BilevelProgram, method: ValueFunction, limits: Limits, progress: Callable[[Any], None] | None = None
 ) -> ResponseAnswer:
-    """Solve a game with linear followers, some of their columns integer.
+    """Solve a game by the responses of its followers.
 
     Raises
     ------
@@ -107,9 +158,13 @@ def search_responses(
     began = time.perf_counter()
     deadline = Deadline.of(limits, began)
     search = choose_search(game, method, HighsOptions(threads=limits.threads, gap=1e-9, stopped=deadline.passed))
-    kind = Tree if search.kind == "tree" else Rounds
     try:
-        run = kind(search.source, search.relaxation, method, limits, began, progress)
+        run: Rounds | Tree | GlobalRounds
+        if isinstance(search, GlobalSearch):
+            run = GlobalRounds(search.relaxation, method, limits, began, progress)
+        else:
+            kind = Tree if search.kind == "tree" else Rounds
+            run = kind(search.source, search.relaxation, method, limits, began, progress)
         note = () if limits.values is None else (_begun(run, search.relaxation, limits.values),)
         answer = run.run()
         return replace(answer, notes=(*answer.notes, *note))
@@ -119,7 +174,7 @@ def search_responses(
         raise
 
 
-def _begun(run: Rounds | Tree, relaxation: HighPoint, values: Floats) -> str:
+def _begun(run: Rounds | Tree | GlobalRounds, relaxation: HighPoint | QuadraticHighPoint, values: Floats) -> str:
     """Let the followers answer the leader's decision in ``values`` first; say whether that is a point of the game."""
     n, columns = len(relaxation.linking), relaxation.program.columns
     point = np.append(values, np.zeros(len(columns) - n))

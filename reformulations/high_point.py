@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from reformulations.follower_forms import decided_rows, linking_columns, own_objectives, refuse_interaction
 from reformulations.interval import activity_range
 from reformulations.products import BinaryProducts
 from reformulations.programs import (
@@ -89,9 +90,9 @@ def high_point(game: BilevelProgram) -> HighPoint:
     followers = np.flatnonzero(game.roles == Role.FOLLOWER)
     _refuse(game)
     n, k = len(game.columns), len(followers)
-    decided = _decided(game)
-    own, products = _own_objectives(game, followers)
-    linking = _linking(game, decided, products)
+    decided = decided_rows(game)
+    own, products = own_objectives(game, followers)
+    linking = linking_columns(game, decided, products)
     sense = float(game.objectives.sense[LEADER])
     goals = game.objectives.products.take(game.objectives.products.index == LEADER)
     definition = Rows(
@@ -142,43 +143,6 @@ def _without_pairs(width: int) -> Complementarity:
     )
 
 
-def _decided(game: BilevelProgram) -> Booleans:
-    matrix, terms = game.rows.matrix, game.rows.products
-    row = np.repeat(np.arange(len(game.rows)), np.diff(matrix.indptr))
-    own = (game.row_owner[row] == game.column_owner[matrix.indices]) & (matrix.data != 0)
-    found = np.zeros(len(game.rows), bool)
-    found[row[own]] = True
-    for side in (terms.left, terms.right):
-        found[terms.index[game.column_owner[side] == game.row_owner[terms.index]]] = True
-    return np.asarray(found & game.follower_rows)
-
-
-def _own_objectives(game: BilevelProgram, followers: Integers) -> tuple[Matrix, Product]:
-    """Return what the followers minimise: linear terms ``(k, n)`` and products, index 0..k-1, all with own columns."""
-    objectives, owner = game.objectives, game.column_owner
-    entries = sparse.coo_array(objectives.linear[followers])
-    mine = owner[entries.col] == followers[entries.row]
-    sense = objectives.sense[followers]
-    kept = (entries.data[mine] * sense[entries.row[mine]], (entries.row[mine], entries.col[mine]))
-    linear = sparse.csr_array(sparse.coo_array(kept, shape=(len(followers), len(game.columns))).tocsr())
-    terms = objectives.products
-    position = np.full(len(game.players), -1, np.int64)
-    position[followers] = np.arange(len(followers))
-    own = (owner[terms.left] == terms.index) | (owner[terms.right] == terms.index)
-    terms = terms.take(own & (position[terms.index] >= 0))
-    place = position[terms.index]
-    return linear, Product(place, terms.left, terms.right, sense[place] * terms.value)
-
-
-def _linking(game: BilevelProgram, decided: Booleans, products: Product) -> Booleans:
-    found = np.zeros(len(game.columns), bool)
-    found[sparse.csr_array(game.rows.matrix[np.flatnonzero(decided)]).indices] = True
-    terms = game.rows.products.take(decided[game.rows.products.index])
-    for side in (terms.left, terms.right, products.left, products.right):
-        found[side] = True
-    return np.asarray(found & (game.column_owner == LEADER))
-
-
 def _refuse(game: BilevelProgram) -> None:
     names, owner = game.columns.names, game.column_owner
     for player in np.flatnonzero((game.roles != Role.LEADER) & (game.roles != Role.FOLLOWER))[:1]:
@@ -200,30 +164,7 @@ def _refuse(game: BilevelProgram) -> None:
                 f"the product {names[int(terms.left[t])]}*{names[int(terms.right[t])]} of a follower's own variables "
                 "is not linear; ValueFunction() takes linear followers",
             )
-    _refuse_interaction(game)
-
-
-def _refuse_interaction(game: BilevelProgram) -> None:
-    """Refuse followers whose rows or incentives hold columns of other followers."""
-    owner, terms, priced = game.column_owner, game.rows.products, game.objectives.products
-    entries = game.rows.matrix.tocoo()
-    decided = _decided(game)
-    incentive = (owner[priced.left] == priced.index) | (owner[priced.right] == priced.index)
-    uses: list[tuple[Integers, Integers, Booleans]] = [
-        (game.row_owner[entries.row], entries.col.astype(np.int64), decided[entries.row] & (entries.data != 0)),
-        (game.row_owner[terms.index], terms.left, decided[terms.index]),
-        (game.row_owner[terms.index], terms.right, decided[terms.index]),
-        (priced.index, priced.left, incentive),
-        (priced.index, priced.right, incentive),
-    ]
-    for player, column, counts in uses:
-        other = counts & (player != LEADER) & (owner[column] != LEADER) & (owner[column] != player)
-        for t in np.flatnonzero(other)[:1]:
-            raise NotApplicable(
-                game.players[int(player[t])],
-                f"it depends on {game.columns.names[int(column[t])]} of another follower; with integer variables an "
-                "equilibrium of followers is not one of its members' value functions",
-            )
+    refuse_interaction(game)
 
 
 def _refuse_products(game: BilevelProgram, mpec: MPEC) -> None:

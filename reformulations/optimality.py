@@ -50,7 +50,7 @@ class Residual:
 
 @dataclass(frozen=True, slots=True)
 class FollowerResiduals:
-    """Residuals of one follower; the last three are None where integer columns leave no KKT conditions."""
+    """Residuals of one follower; the last three are None where it is integer or not convex: no conditions suffice."""
 
     follower: str
     primal: Residual
@@ -106,12 +106,17 @@ class PrimalDualPoint:
 
 
 @np.errstate(invalid="ignore")  # what is not a number is reported, as an infinite residual
-def residuals(program: BilevelProgram, point: Floats) -> tuple[FollowerResiduals, ...]:
-    """Return the residuals of each follower at ``point`` ``(n + m + 2 n,)``, in the order of the players."""
+def residuals(
+    program: BilevelProgram, point: Floats, nonconvex: Booleans | None = None
+) -> tuple[FollowerResiduals, ...]:
+    """Return the residuals of each follower at ``point`` ``(n + m + 2 n,)``, in the order of the players.
+
+    Players of the mask ``nonconvex`` ``(P,)`` are checked for feasibility only, as those with integer columns are.
+    """
     at = PrimalDualPoint.of(program, point)
     followers = np.flatnonzero(program.roles == Role.FOLLOWER)
-    mixed_integer = np.zeros(len(program.players), dtype=bool)
-    mixed_integer[program.column_owner[program.columns.integer]] = True
+    alone = np.zeros(len(program.players), dtype=bool) if nonconvex is None else nonconvex.copy()
+    alone[program.column_owner[program.columns.integer]] = True
     owner = np.concatenate([program.row_owner, *[program.column_owner] * 2])
     names = _names_with_bounds(program)
     feasibility = _worst(
@@ -129,9 +134,9 @@ def residuals(program: BilevelProgram, point: Floats) -> tuple[FollowerResiduals
         FollowerResiduals(
             program.players[int(p)],
             max(feasibility[p], integrality[p], key=lambda residual: residual.value),
-            None if mixed_integer[p] else dual[p],
-            None if mixed_integer[p] else stationarity[p],
-            None if mixed_integer[p] else complementarity[p],
+            None if alone[p] else dual[p],
+            None if alone[p] else stationarity[p],
+            None if alone[p] else complementarity[p],
         )
         for p in followers
     )

@@ -31,6 +31,7 @@ from reformulations.programs import (
     Rows,
 )
 from reformulations.refusal import NotApplicable
+from reformulations.spatial import SpatialProgram
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,15 @@ class Responses:
     rows: Integers
 
 
+@dataclass(frozen=True, slots=True)
+class QuadraticResponses:
+    """As :class:`Responses`, where rows may hold products of own columns and nothing need be convex."""
+
+    program: SpatialProgram
+    columns: Integers
+    rows: Integers
+
+
 def response_program(held: HeldGame, players: Integers) -> Responses:
     """Return the problem of ``players``: block-diagonal, since each one's others are held.
 
@@ -165,21 +175,30 @@ def response_program(held: HeldGame, players: Integers) -> Responses:
     NotApplicable
         For a row with products of own columns.
     """
+    found = quadratic_response_program(held, players)
+    program, rows = found.program, found.program.rows
+    for row in rows.products.index[:1]:
+        reason = "a product of two variables of one follower; rows must be linear"
+        raise NotApplicable(rows.names[int(row)], reason)
+    linear = MixedIntegerProgram(program.columns, rows, program.cost, program.constant, program.products)
+    return Responses(linear, found.columns, found.rows)
+
+
+def quadratic_response_program(held: HeldGame, players: Integers) -> QuadraticResponses:
+    """Return the problem of ``players`` with products of their own columns anywhere."""
     game = held.game
     columns = np.flatnonzero(np.isin(game.column_owner, players))
+    terms = held.rows.products.take(np.isin(game.row_owner[held.rows.products.index], players))
     decided = np.diff(held.rows.linear.indptr) > 0
+    decided[terms.index] = True
     rows = np.flatnonzero(np.isin(game.row_owner, players) & decided)
-    quadratic = np.isin(held.rows.products.index, np.flatnonzero(np.isin(game.row_owner, players)))
-    if quadratic.any():
-        row = int(held.rows.products.index[quadratic][0])
-        raise NotApplicable(game.rows.names[row], "a product of two variables of one follower; rows must be linear")
     sense = np.where(np.isin(np.arange(len(game.players)), players), game.objectives.sense, 0.0)
     cost = np.asarray(sense @ held.objectives.linear)
     products = held.objectives.products
     products = products.take(sense[products.index] != 0)
-    position = np.zeros(len(game.columns), np.int64)
-    position[columns] = np.arange(len(columns))
-    program = MixedIntegerProgram(
+    position, place = np.zeros(len(game.columns), np.int64), np.zeros(len(game.rows), np.int64)
+    position[columns], place[rows] = np.arange(len(columns)), np.arange(len(rows))
+    program = SpatialProgram(
         columns=Columns(
             held.lower[columns], held.upper[columns], game.columns.integer[columns], game.columns.names.take(columns)
         ),
@@ -188,6 +207,7 @@ def response_program(held: HeldGame, players: Integers) -> Responses:
             (held.row_lower - held.rows.offset)[rows],
             (held.row_upper - held.rows.offset)[rows],
             game.rows.names.take(rows),
+            Product.of(place[terms.index], position[terms.left], position[terms.right], terms.value),
         ),
         cost=cost[columns],
         constant=float(sense @ held.objectives.offset),
@@ -198,7 +218,7 @@ def response_program(held: HeldGame, players: Integers) -> Responses:
             products.value * sense[products.index],
         ),
     )
-    return Responses(program, columns, rows)
+    return QuadraticResponses(program, columns, rows)
 
 
 def linearised(program: MixedIntegerProgram, point: Floats) -> MixedIntegerProgram:

@@ -6,6 +6,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
+from bilevel import scip
 
 
 def packing(capacity: float = 5.0) -> pyo.ConcreteModel:
@@ -125,11 +126,13 @@ def test_leader_that_only_the_responses_bound_is_told_what_to_bound():
     assert "bound packer.u" in str(diagnosis)
 
 
-def test_what_cannot_be_searched_is_said():
-    """A follower's own product is not linear."""
+def test_what_cannot_be_searched_is_said(monkeypatch: pytest.MonkeyPatch):
+    """A follower's own product is not linear: SCIP looks at it, where it is installed."""
     m = packing()
     m.packer.gain.deactivate()
     m.packer.both = pyo.Objective(expr=m.packer.a * m.packer.b)
+    assert bl.diagnose(m).verdict == "feasible"
+    monkeypatch.setattr(scip, "is_installed", lambda: False)
     diagnosis = bl.diagnose(m)
     assert (diagnosis.verdict, diagnosis.findings) == ("unknown", ())
     assert "packer" in str(diagnosis)

@@ -97,7 +97,7 @@ def test_refused_game_is_explained_with_the_refusal() -> None:
     """A customer that minimises minus the square of a charge is not convex."""
     m = tariff()
     m.customer["a"].bill.set_value(m.price[1] * m.customer["a"].charge[1] - m.customer["a"].charge[1] ** 2)
-    explanation = bl.explain(m)
+    explanation = bl.explain(m, bl.KKT())
     assert explanation.refusal is not None
     assert explanation.refusal.startswith("customer[a].charge[1]")
     assert len(explanation.players) == 3

@@ -105,7 +105,7 @@ def test_errors_come_through_unchanged() -> None:
     m = seller()
     m.buyer.bill.set_value(m.p * m.buyer.q + 5 * m.buyer.o - m.buyer.q**2)
     with pytest.raises(bl.NotApplicable, match=r"buyer\.q"):
-        pyo.SolverFactory("bilevel").solve(m)
+        pyo.SolverFactory("bilevel").solve(m, options={"method": bl.KKT()})
 
 
 def test_follower_that_can_never_respond_is_named_whatever_bounds_are_given() -> None:

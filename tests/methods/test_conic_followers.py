@@ -96,6 +96,8 @@ def test_rotated_cone_needs_nonnegative_factors():
         return m
 
     with pytest.raises(bl.NotApplicable, match=r"f\.cone: the quadratic row describes two parts"):
+        bl.solve(game(), solver="highs")
+    with pytest.raises(bl.UnboundedFollower, match="f: its objective is unbounded"):
         bl.solve(game())
     m = game(bounds=(0, None))
     solution = bl.solve(m)
@@ -132,9 +134,9 @@ def test_apex_has_no_finite_multiplier():
         (lambda y: (0, y[1] ** 2 + y[2] ** 2, 1), "a quadratic range is not convex"),
     ],
 )
-def test_rows_that_are_not_convex_are_refused_by_name(row: Any, reason: str):
+def test_rows_that_are_not_convex_are_refused_by_name_where_highs_is_to_solve(row: Any, reason: str):
     with pytest.raises(bl.NotApplicable, match=reason) as refusal:
-        bl.solve(alone(bl.Follower(), row, lambda y: y[1]))
+        bl.solve(alone(bl.Follower(), row, lambda y: y[1]), solver="highs")
     assert refusal.value.where == "f.row"
 
 
