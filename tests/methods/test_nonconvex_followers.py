@@ -167,4 +167,4 @@ def test_multipliers_of_a_follower_that_is_not_convex_are_refused():
 def test_a_search_begins_at_the_values_in_the_model():
     m = far_from_zero()
     m.x.value, m.follower.y.value = 0.5, 1.0
-    assert "began at the values in the model" in " ".join(bl.solve(m, warm_start=True).notes)
+    assert "began at the values in the model" in " ".join(bl.solve(m, warmstart=True).notes)
