@@ -30,7 +30,7 @@ from bilevel.penalties import Penalty, elastic_game
 from bilevel.priced import priced_first_stage
 from bilevel.read import Game
 from bilevel.recourse import RecourseSolver
-from bilevel.resume import RunFile, generate_saved
+from bilevel.resume import Files, generate_saved
 from bilevel.robust_answer import RobustAnswer
 from bilevel.run_state import Setting, Start, State
 from bilevel.static_answer import MOST_ENTRIES, is_static, solve_static
@@ -47,8 +47,6 @@ from reformulations.uncertainty import UncertaintySet
 Costs = Literal["auto", "dualised", "generated"]
 
 _INSIDE = 1e-6
-
-_UNSAVED = "runs with followers that wait and see, or with integer recourse, are not saved; leave it out"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,20 +194,16 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     began, chosen = time.perf_counter(), method or CCG()
     gap = gap if chosen.gap is None else chosen.gap
     limits = Limits(gap, time_limit, threads, progress, stopped, executor)
+    files = Files.of((resume, chosen.save), program, within, chosen)
     if isinstance(within, DependentSets):
-        return solve_parametric(program, within, chosen, limits, began, progress, resume)
+        return solve_parametric(program, within, chosen, limits, began, progress, files)
     if is_static(program, within) and chosen.oracle == "auto":
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
             _refuse_rounds(resume)
             return solve_static(program, within, limits, progress)
         program = with_early_recourse(program)
     elif waits_and_sees(program):
-        if resume is not None or chosen.save is not None:
-            raise NotApplicable(
-                "CCG(save=...)",
-                "runs with followers that wait and see, or integer recourse, are not saved; leave it out",
-            )
-        return solve_wait_and_see(program, within, limits, chosen.max_iterations, progress)
+        return solve_wait_and_see(program, within, limits, chosen.max_iterations, progress, files)
     elif chosen.costs != "auto":
         raise NotApplicable(
             f"CCG(costs={chosen.costs!r})",
@@ -230,11 +224,7 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     setting = replace(setting, master_seconds=chosen.master_seconds, oracle_seconds=chosen.oracle_seconds)
     scenarios = _first_scenarios(chosen, two_stage, within)
     state = State(scenarios, first=len(scenarios), looseness=chosen.master_gap or 0.0)
-    from_file, to_file = (
-        None if path is None else RunFile.of(path, program, within, chosen)
-        for path in (resume, resume if chosen.save is None else chosen.save)
-    )
-    return generate_saved(setting, state, chosen.max_iterations, from_file, to_file)
+    return generate_saved(setting, state, chosen.max_iterations, files)
 
 
 def _stores_prices(game: Game, method: CCG | None) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,7 @@ from bilevel.iterations import Iteration
 from bilevel.moving_oracle import MovingOracle
 from bilevel.optimise import Limits
 from bilevel.recourse import RecourseSolver
-from bilevel.resume import RunFile, generate_saved
+from bilevel.resume import Files, generate_saved
 from bilevel.robust_answer import RobustAnswer
 from bilevel.run_state import Setting, State
 from bilevel.wait_and_see import waits_and_sees
@@ -41,7 +40,7 @@ def solve_parametric(
     limits: Limits,
     began: float,
     progress: Callable[[Iteration], None] | None,
-    resume: str | Path | None,
+    files: Files,
 ) -> RobustAnswer:
     """Solve a two-stage game with linear recourse against the worst case of a set that may move with the plan.
 
@@ -68,11 +67,7 @@ def solve_parametric(
     setting = replace(setting, master_seconds=chosen.master_seconds, oracle_seconds=chosen.oracle_seconds)
     setting = replace(setting, complete=has_complete_recourse(two_stage))
     state = State((indifferent(two_stage),), first=1, looseness=chosen.master_gap or 0.0)
-    from_file, to_file = (
-        None if path is None else RunFile.of(path, program, moving, chosen)
-        for path in (resume, resume if chosen.save is None else chosen.save)
-    )
-    return generate_saved(setting, state, chosen.max_iterations, from_file, to_file)
+    return generate_saved(setting, state, chosen.max_iterations, files)
 
 
 def _refuse_options(chosen: CCG) -> None:

@@ -42,15 +42,43 @@ class RunFile:
         """
         return read_run(self.path, self.fingerprint)
 
-    def write(self, setting: Setting, state: State) -> None:
-        """Save a state."""
-        write_run(self.path, _saved(setting, state), self.fingerprint, self.options)
+    def write(self, run: SavedRun) -> None:
+        """Save a run.
+
+        Raises
+        ------
+        SavedRunError
+            When the file cannot be written.
+        """
+        write_run(self.path, run, self.fingerprint, self.options)
 
 
-def generate_saved(
-    setting: Setting, state: State, most: int, resume: RunFile | None, save: RunFile | None
-) -> RobustAnswer:
-    """Go round from ``state``, or from what ``resume`` holds, and write each round to ``save``.
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a run comes from and where it goes; None for nowhere."""
+
+    resume: RunFile | None = None
+    save: RunFile | None = None
+
+    @classmethod
+    def of(
+        cls,
+        paths: tuple[str | Path | None, str | Path | None],
+        program: BilevelProgram,
+        within: UncertaintySet | DependentSets,
+        options: object,
+    ) -> Files:
+        """Return the files at ``paths``, to resume and to save; what is resumed goes on being written."""
+        resume, save = paths
+        found = (
+            None if path is None else RunFile.of(path, program, within, options)
+            for path in (resume, resume if save is None else save)
+        )
+        return cls(*found)
+
+
+def generate_saved(setting: Setting, state: State, most: int, files: Files) -> RobustAnswer:
+    """Go round from ``state``, or from what is to be resumed, and save each round.
 
     Raises
     ------
@@ -59,12 +87,13 @@ def generate_saved(
     SolverFailure
         As :func:`bilevel.generation.generate`.
     """
-    if resume is not None:
-        run = resume.read()
-        setting, state = replace(setting, earlier=run.seconds), resumed(setting, run)
+    save, unsaved = files.save, setting
+    if files.resume is not None:
+        run = files.resume.read()
+        unsaved = replace(setting, earlier=run.seconds)
+        setting, state = unsaved, resumed(setting, run)
     if save is not None:
-        unsaved = setting
-        setting = replace(setting, save=lambda reached: save.write(unsaved, reached))
+        setting = replace(setting, save=lambda reached: save.write(_saved(unsaved, reached)))
     return generate(setting, state, most)
 
 

@@ -21,7 +21,9 @@ from bilevel.masters import compile_master
 from bilevel.nested_adversary import NestedAdversary
 from bilevel.optimise import Limits, optimise
 from bilevel.pipeline import Image
+from bilevel.resume import Files
 from bilevel.robust_answer import RobustAnswer, RobustStatus
+from bilevel.saved_runs import SavedPlan, SavedRun
 from reformulations import refusal
 from reformulations.independent_sets import IndependentSets
 from reformulations.late_followers import Timing, late_followers, timing_of
@@ -54,16 +56,22 @@ def is_finite(within: UncertaintySet) -> bool:
 
 
 _OPEN: RobustStatus = "feasible"
+NO_FILES = Files()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Best:
-    """The best plan so far: the master's primal-dual point and program, its worst case and what happens there."""
+    """The best plan so far: the master's primal-dual point and program, its worst case and what happens there.
+
+    ``mpec_point`` is the plan in the MPEC of the master with ``stored`` scenarios.
+    """
 
     master: BilevelProgram
     point: Floats
     worst: Worst
     first_cost: float
+    mpec_point: Floats
+    stored: int
 
     @property
     def bound(self) -> float:
@@ -72,15 +80,22 @@ class _Best:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
+    """Where a run stands; ``earlier`` are the seconds before it was interrupted."""
+
     stored: tuple[Floats, ...]
     lower: float = -np.inf
     best: _Best | None = None
     image: Image | None = None
     rounds: tuple[Iteration, ...] = field(default=())
+    earlier: float = 0.0
 
     @property
     def upper(self) -> float:
         return np.inf if self.best is None else self.best.bound
+
+    def has_met(self, gap: float) -> bool:
+        """Tell whether the bounds are within the relative ``gap``."""
+        return bool(np.isfinite(self.upper) and self.upper - self.lower <= gap * max(1.0, abs(self.upper)))
 
 
 def solve_wait_and_see(
@@ -89,6 +104,7 @@ def solve_wait_and_see(
     limits: Limits,
     most: int,
     progress: Callable[[Iteration], None] | None,
+    files: Files = NO_FILES,
 ) -> RobustAnswer:
     """Solve a game for which :func:`waits_and_sees`.
 
@@ -98,6 +114,8 @@ def solve_wait_and_see(
         For a set that does not list its points, and a game outside :func:`reformulations.late_followers.timing_of`.
     SolverFailure
         When a scenario comes back although it is stored and the bounds have not met.
+    SavedRunError
+        When a file cannot be read or written.
     """
     began = time.perf_counter()
     try:
@@ -106,8 +124,14 @@ def solve_wait_and_see(
         raise NotApplicable(refused.where, refused.reason) from refused
     adversary = _adversary(program, timing, within, limits.threads)
     run, status = _Run((_nearest(adversary, within.nominal()),)), _OPEN
-    for _ in range(most):
+    if files.resume is not None:
+        run = _resumed(adversary, files.resume.read(), limits.threads)
+        if run.has_met(limits.gap):
+            return _answer(adversary, run, _settled(run), began)
+    _save(files, run, began)
+    for _ in range(most - len(run.rounds)):
         run, ended = _round(adversary, run, limits, began, progress)
+        _save(files, run, began)
         if ended is not None:
             status = ended
             break
@@ -142,8 +166,7 @@ def _round(
     progress: Callable[[Iteration], None] | None,
 ) -> tuple[_Run, RobustStatus | None]:
     """Solve one master and let nature answer; the status is None where another round is needed."""
-    timing = adversary.timing
-    master = scenario_master(adversary.program, timing, run.stored)
+    master = scenario_master(adversary.program, adversary.timing, run.stored)
     try:
         image = compile_master(master, None, limits.threads)
     except InfeasibleGame:
@@ -153,18 +176,16 @@ def _round(
     if answer.point is None:
         return run, {"infeasible": "infeasible", "unbounded": "unbounded"}.get(answer.status, "time_limit")  # type: ignore[return-value]
     solved = image.source_point(answer.point)
-    source = np.zeros(len(adversary.program.columns))
-    source[timing.early] = solved[: len(timing.early)]
-    first = float(adversary.program.objectives.sense[LEADER] * adversary.program.objectives.value(source)[LEADER])
+    source, first = _early_point(adversary, solved)
     worst = adversary.worst(source, _ORACLE_SHARE * limits.gap)
     if first + worst.bound < run.upper:
-        run = replace(run, best=_Best(master, solved, worst, first))
-    round_ = _iteration(adversary.program, run, worst, time.perf_counter() - began)
+        run = replace(run, best=_Best(master, solved, worst, first, answer.point, len(run.stored)))
+    round_ = _iteration(adversary.program, run, worst, run.earlier + time.perf_counter() - began)
     if progress is not None:
         progress(round_)
     run = replace(run, rounds=(*run.rounds, round_))
-    if np.isfinite(run.upper) and run.upper - run.lower <= limits.gap * max(1.0, abs(run.upper)):
-        return run, "feasible" if image.assumes else "optimal"
+    if run.has_met(limits.gap):
+        return run, _settled(run)
     if answer.status != "optimal":
         return run, "time_limit"
     for k, u in enumerate(run.stored):
@@ -174,6 +195,43 @@ def _round(
                 f"{run.upper:.9g}: the solver's tolerances decide; rescale the late rows, or ask for a larger gap"
             )
     return replace(run, stored=(*run.stored, worst.scenario)), None
+
+
+def _early_point(adversary: LateAdversary | NestedAdversary, solved: Floats) -> tuple[Floats, float]:
+    """Return the game's columns with what was decided early, and what that costs, minimised."""
+    program, early = adversary.program, adversary.timing.early
+    source = np.zeros(len(program.columns))
+    source[early] = solved[: len(early)]
+    return source, float(program.objectives.sense[LEADER] * program.objectives.value(source)[LEADER])
+
+
+def _settled(run: _Run) -> RobustStatus:
+    return "feasible" if run.image is not None and run.image.assumes else "optimal"
+
+
+def _save(files: Files, run: _Run, began: float) -> None:
+    if files.save is None:
+        return
+    plan, best, seconds = None, run.best, run.earlier + time.perf_counter() - began
+    if best is not None:
+        worst = best.worst
+        response = worst.late.response
+        plan = SavedPlan(best.mpec_point, best.stored, worst.scenario, worst.late.cost, worst.bound, response)
+    files.save.write(SavedRun(run.stored, 1, run.lower, run.upper, seconds, run.rounds, plan))
+
+
+def _resumed(adversary: LateAdversary | NestedAdversary, saved: SavedRun, threads: int | None) -> _Run:
+    """Return the run that was saved; the master of the best plan is compiled, and its worst case evaluated, again."""
+    best, image, plan = None, None, saved.plan
+    if plan is not None:
+        master = scenario_master(adversary.program, adversary.timing, saved.scenarios[: plan.stored])
+        image = compile_master(master, None, threads)
+        solved = image.source_point(plan.mpec_point)
+        source, first = _early_point(adversary, solved)
+        evaluation = adversary.evaluation if isinstance(adversary, NestedAdversary) else adversary
+        worst = Worst(plan.scenario, evaluation.answer(source, plan.scenario), plan.bound)
+        best = _Best(master, solved, worst, first, plan.mpec_point, plan.stored)
+    return _Run(saved.scenarios, saved.lower, best, image, saved.rounds, saved.seconds)
 
 
 def _left(limits: Limits, began: float) -> float | None:
@@ -205,7 +263,7 @@ def _answer(adversary: LateAdversary | NestedAdversary, run: _Run, status: Robus
         image=run.image,
         assumes=() if run.image is None else run.image.assumes,
         notes=(f"nature answers by {adversary.name}", *notes),
-        seconds=time.perf_counter() - began,
+        seconds=run.earlier + time.perf_counter() - began,
         way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
         source=adversary.program,
     )

@@ -7,7 +7,7 @@ At a fixed first stage, with recourse ``(y, w)``, ``w`` integer, and stored deci
 The minimum is that of a follower for each ``w^j``. Where it has no answer the bound must be let go, so nothing is
 assumed of ``w^j`` (extended relatively complete recourse): one follower measures the least violation ``t_j`` of the
 rows, another answers to rows loosened by ``t_j``, and a binary frees ``theta`` where ``t_j`` is at least
-:data:`VIOLATED`.
+:data:`VIOLATED`: up to more than any recourse costs, so that a scenario without recourse is worse than all with one.
 
 Source: Zhao & Zeng, An exact algorithm for two-stage robust optimization with mixed integer recourse problems, 2012.
 """
@@ -102,7 +102,9 @@ def inner_master(forms: LateForms, within: LinearSet, decisions: Sequence[Floats
     NotApplicable
         When the bounds of recourse do not bound its cost.
     """
-    low, high = _cost_range(forms, within)
+    low, most = _cost_range(forms, within)
+    # a scenario without an answer must be worth more than the dearest with one, or that one would hide it
+    high = most + max(1.0, most - low, 1e-3 * abs(most))
     k, q, m = within.matrix.shape[1], len(forms.columns), len(forms.lower)
     block = 2 * q + 2  # y, then the violation with its own y', then the binary
     width = k + 1 + len(decisions) * block

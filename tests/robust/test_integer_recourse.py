@@ -63,6 +63,22 @@ def test_a_decision_without_an_answer_in_some_scenarios_does_not_cut_these_off()
     assert bl.solve(m).objective == pytest.approx(1.15)
 
 
+def test_a_scenario_without_recourse_is_found_where_no_cost_is_larger_than_the_one_known() -> None:
+    """Min y : y >= u, 10 w >= u, w binary, 0 <= y <= 1, u in [0, 2]: u = 1 costs 1, the most there is; u = 2 fails.
+
+    Beside a plan at 3 that lowers u's row by 2, which costs 0 then, the other has no answer: 3.
+    """
+    m = pyo.ConcreteModel()
+    m.z = pyo.Var(domain=pyo.Binary)
+    m.u = bl.Uncertain(within=bl.uncertainty.Box(0, 2))
+    m.later = bl.Recourse()
+    m.later.w, m.later.y = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(0, 1))
+    m.later.need = pyo.Constraint(expr=m.later.y >= m.u - 2 * m.z)
+    m.later.switch = pyo.Constraint(expr=10 * m.later.w >= m.u)
+    m.cost = pyo.Objective(expr=3 * m.z + m.later.y)
+    assert bl.solve(m).objective == pytest.approx(3)
+
+
 MISSED = 2e-4
 """A row that is missed by less counts as held here; the method says 1e-4."""
 

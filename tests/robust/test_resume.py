@@ -9,25 +9,64 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
 from bilevel.iterations import Iteration
+from tests.robust import test_integer_recourse as integer_recourse
+from tests.robust import test_wait_and_see as wait_and_see
 from tests.robust.test_small_cases import stock
 from tests.robust.test_transportation import OPTIMUM, transportation
 
 ROOT = Path(__file__).resolve().parents[2]
 METHOD = {"oracle": "vertices", "start": "none"}
 
+
+def located() -> tuple[pyo.ConcreteModel, dict[str, object]]:
+    """Two-stage location and transportation, 4 rounds."""
+    return transportation(), METHOD
+
+
+def waiting() -> tuple[pyo.ConcreteModel, dict[str, object]]:
+    """A follower that waits and sees over five scenarios, 4 rounds, optimum 6 (as brute force says)."""
+    numbers = [0, 0, 2, 1, 0, -2, 0, -3, 2, 2, 1, 2, -1, -3, -1, 2, 1, -2, 2, -2, 2, 2, -1, 2]
+    return wait_and_see.model_of(wait_and_see.Instance(np.array(numbers, float), np.arange(-2.0, 3.0))), {}
+
+
+def whole_ways() -> tuple[pyo.ConcreteModel, dict[str, object]]:
+    """Integer recourse over a polyhedron that fails for two of the three plans, 4 rounds, optimum 6.111."""
+    slope = np.array([[[-2, 0], [-2, 3]], [[2, 2], [-2, 2]], [[0, 1], [2, 2]]], float)
+    level = np.array([[2, 0], [1, 1], [-2, 2]], float)
+    return integer_recourse.model_of(integer_recourse.Case(np.zeros(3), slope, level, 2.5, "polyhedron")), {}
+
+
+def two_ways() -> tuple[pyo.ConcreteModel, dict[str, object]]:
+    """Integer recourse with its worst case inside the set, 2 rounds, optimum 1.15."""
+    return integer_recourse.two_ways(bl.uncertainty.Box(0, 2)), {}
+
+
+GAMES = {"located": located, "waiting": waiting, "two_ways": two_ways, "whole_ways": whole_ways}
+LATE = {"waiting": (4, 6.0), "two_ways": (2, 1.15), "whole_ways": (4, 6 + 1 / 9)}
+"""Rounds and optimum."""
+
+KILLED_IN = [
+    ("waiting", 2),
+    ("two_ways", 2),
+    *(pytest.param("waiting", round_, marks=pytest.mark.long) for round_ in (1, 3, 4)),
+    pytest.param("two_ways", 1, marks=pytest.mark.long),
+    *(pytest.param("whole_ways", round_, marks=pytest.mark.long) for round_ in (1, 2, 3, 4)),
+]
+
 # the process kills itself inside the report of a round, before the state of that round is saved
 KILLED = """
 import os, signal, sys
 import bilevel as bl
 from bilevel.iterations import Iteration
-from tests.robust.test_transportation import transportation
+from tests.robust.test_resume import GAMES
 
-path, last, resume = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume"
+path, last, resume, game = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume", sys.argv[4]
 count = 0
 
 def report(event):
@@ -37,13 +76,13 @@ def report(event):
         if count == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-method = bl.CCG(oracle="vertices", start="none", save=path)
-bl.solve(transportation(), method=method, progress=report, resume=path if resume else None)
+m, options = GAMES[game]()
+bl.solve(m, method=bl.CCG(save=path, **options), progress=report, resume=path if resume else None)
 """
 
 
-def killed_in(round_: int, path: Path, *, resume: bool = False) -> None:
-    arguments = [sys.executable, "-c", KILLED, str(path), str(round_), "resume" if resume else "begin"]
+def killed_in(round_: int, path: Path, *, resume: bool = False, game: str = "located") -> None:
+    arguments = [sys.executable, "-c", KILLED, str(path), str(round_), "resume" if resume else "begin", game]
     ended = subprocess.run(arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
     assert ended.returncode == -signal.SIGKILL
 
@@ -80,6 +119,26 @@ def test_a_run_killed_in_each_of_its_rounds_one_after_the_other(whole: bl.Soluti
     assert bounds(resumed) == [
         (pytest.approx(lower, rel=1e-9), pytest.approx(upper, rel=1e-9), kind) for lower, upper, kind in bounds(whole)
     ]
+
+
+@pytest.mark.parametrize(("game", "round_"), KILLED_IN)
+def test_runs_with_late_followers_and_integer_recourse_are_resumed(game: str, round_: int, tmp_path: Path):
+    path = tmp_path / "run.json"
+    killed_in(round_, path, game=game)
+    m, _ = GAMES[game]()
+    whole = bl.solve(m)
+    rounds, optimum = LATE[game]
+    assert len(whole.iterations) == rounds
+    resumed = bl.solve(m, resume=path)
+    assert resumed.status == "optimal"
+    assert resumed.objective == pytest.approx(optimum)
+    assert [r.kind for r in resumed.iterations] == [r.kind for r in whole.iterations]
+    assert [r.lower for r in resumed.iterations] == pytest.approx([r.lower for r in whole.iterations], rel=1e-9)
+    assert [r.upper for r in resumed.iterations] == pytest.approx([r.upper for r in whole.iterations], rel=1e-9)
+    again = bl.solve(m, resume=path)
+    assert (again.status, again.objective, again.bound) == ("optimal", resumed.objective, resumed.bound)
+    with pytest.raises(bl.SavedRunError, match="another game"):
+        bl.solve(stock(), resume=path)
 
 
 def test_a_finished_run_answers_at_once(tmp_path: Path):
