@@ -12,6 +12,7 @@ from bilevel.certify import Certificate, certify
 from bilevel.compile import compile_read
 from bilevel.conic_bounds import restricted_bound
 from bilevel.conic_candidates import Candidate, polyhedral_candidate, response_candidate
+from bilevel.conic_global import global_bound
 from bilevel.conic_optimum import conic_optimum
 from bilevel.errors import NotApplicable
 from bilevel.load import load
@@ -75,10 +76,11 @@ def solve_conic_game(game: Game, method: Method | str, limits: Limits, solver: s
     * from a game with tangents where every follower's cone is ``u_0 >= |u_1|``, which tangents say exactly,
     * from followers that do no worse than restricted copies (:mod:`bilevel.conic_bounds`), where these have points for
       every decision of the leader and the followers' objectives stay linear,
+    * from global searches (:mod:`bilevel.conic_global`), where the gap is still open and SCIP is installed,
 
     and unless it closes the gap the status is ``"feasible"``. Where a follower's optimum is curved, a response that
-    is optimal within ``e`` lies up to about ``sqrt(e)`` from it: with a solver's tolerance of 1e-7, gaps down to
-    1e-3 can be expected to close, not always smaller ones.
+    is optimal within ``e`` lies up to about ``sqrt(e)`` from it: with a solver's tolerance of 1e-7, the first three
+    close gaps down to 1e-3, not always smaller ones; the last closes them where SCIP ends in time.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class _Search:
     assumes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     rounds: int = 0
+    searched: bool = False
 
     def refined(self, found: Candidate | None, response: Candidate | None) -> _Search:
         """Take tangents at a polyhedral game's point and at the response, and between them, closer to the latter.
@@ -190,7 +193,22 @@ def _bounded(program: BilevelProgram, search: _Search, limits: Limits, began: fl
         for u in terms:
             rays = rays + rays_at(cones, u)
             tangents = tangents + tangents_at(cones, u, np.arange(len(cones)))
-    return replace(search, notes=(*search.notes, note)) if note else search
+    search = _searched(program, search, limits, began)
+    return replace(search, notes=(*search.notes, note)) if note and not search.is_closed(limits.gap) else search
+
+
+def _searched(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> _Search:
+    """Raise a bound that is still open by global search, and take the followers' responses at its point."""
+    best, spent = search.best, time.perf_counter() - began
+    late = limits.time_limit is not None and spent >= limits.time_limit
+    if best is None or late or search.is_closed(limits.gap):
+        return search
+    values = best.point[: len(program.columns)]
+    found = global_bound(program, values, spent, replace(limits, time_limit=_left(limits, began)))
+    search = replace(search, bound=max(search.bound, found.bound), searched=found.bound > search.bound)
+    response = None if found.point is None else _responded(program, search.cones, found.point, limits, began)
+    better = response is not None and response.fits and response.value < best.value
+    return replace(search, best=response) if better else search
 
 
 def _relaxed(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> tuple[_Search, Floats]:
@@ -297,11 +315,16 @@ def _solution(game: Game, search: _Search, limits: Limits, began: float) -> Solu
         gap=None if certificate is None else certificate.gap,
         certificate=certificate,
         seconds=time.perf_counter() - began,
-        method=f"tangents of {len(search.cones)} second-order cones, {search.rounds} polyhedral games; HiGHS",
+        method=_described(search),
         game=game,
         point=None if best is None else best.point,
         notes=search.notes,
     )
+
+
+def _described(search: _Search) -> str:
+    said = f"tangents of {len(search.cones)} second-order cones, {search.rounds} polyhedral games; HiGHS"
+    return f"{said}; the bound by global search; SCIP" if search.searched else said
 
 
 def _status(search: _Search, certificate: Certificate | None) -> SolutionStatus:

@@ -11,6 +11,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
+from bilevel import scip
 
 
 def disc(least_radius: float = 0.0, most_radius: float = 4.0) -> Any:
@@ -46,6 +47,23 @@ def test_leader_moves_the_radius_of_a_disc():
     assert solution.bound >= 4 * (sqrt(0.5) - 0.5) - 1e-6
     assert solution.objective == pytest.approx(4 * (sqrt(0.5) - 0.5), abs=1e-5)
     assert solution.value(solution.game.variables[0]) == pytest.approx(4.0, abs=1e-6)
+
+
+def test_a_curved_optimum_is_closed_to_a_small_gap_by_global_search():
+    """Tangents leave a gap of 3e-4 here: the objective within 1e-7 says where the response is within 3e-4 only."""
+    solution = bl.solve(disc(), gap=1e-6)
+    assert solution.status == "optimal"
+    assert solution.bound == pytest.approx(4 * (sqrt(0.5) - 0.5), abs=2e-6)
+    assert "the bound by global search" in solution.method
+
+
+def test_without_scip_a_curved_optimum_keeps_its_gap(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(scip, "is_installed", lambda: False)
+    solution = bl.solve(disc(), gap=1e-6)
+    assert solution.status == "feasible"
+    assert solution.certificate.holds
+    assert solution.bound >= 4 * (sqrt(0.5) - 0.5) - 1e-6
+    assert solution.gap <= 1e-3
 
 
 def test_multiplier_of_a_disc_is_the_derivative_of_the_optimum():
