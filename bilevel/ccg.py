@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from bilevel.adversaries import waits_and_sees
 from bilevel.errors import InvalidGame, NotApplicable, SavedRunError
 from bilevel.iterations import Iteration
 from bilevel.nature import moves, moving_sets, nature_set
@@ -34,7 +35,7 @@ from bilevel.resume import Files, generate_saved
 from bilevel.robust_answer import RobustAnswer
 from bilevel.run_state import Setting, Start, State
 from bilevel.static_answer import MOST_ENTRIES, is_static, solve_static
-from bilevel.wait_and_see import solve_wait_and_see, waits_and_sees
+from bilevel.wait_and_see import solve_wait_and_see
 from reformulations import refusal
 from reformulations.complete_recourse import has_complete_recourse
 from reformulations.dependent_sets import DependentSets
@@ -202,13 +203,13 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
             _refuse_rounds(resume)
             return solve_static(program, within, limits, progress)
         program = with_early_recourse(program)
-    elif waits_and_sees(program):
-        return solve_wait_and_see(program, within, limits, chosen.max_iterations, progress, files)
     elif chosen.costs != "auto":
         raise NotApplicable(
             f"CCG(costs={chosen.costs!r})",
             "nature stands in rows, or multiplies recourse that is integer or its set is not convex; leave out costs",
         )
+    elif waits_and_sees(program):
+        return solve_wait_and_see(program, within, limits, chosen.max_iterations, progress, files)
     try:
         two_stage = split(program)
     except refusal.NotApplicable as refused:

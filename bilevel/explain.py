@@ -9,12 +9,14 @@ import numpy as np
 from pyomo.core.base.block import BlockData
 from pyomo.core.base.component import ComponentData
 
+from bilevel.adversaries import adversary_for, waits_and_sees
 from bilevel.automatic import choose, compile_choice
 from bilevel.compile import Compiled, chosen_method, compile_read
 from bilevel.errors import BilevelError
 from bilevel.explanation import BoundLine, Explanation, PlayerLine, Size, listed
 from bilevel.methods import Method, ValueFunction
-from bilevel.nature import nature_set
+from bilevel.nature import moves, nature_set
+from bilevel.parametric import split_linear
 from bilevel.pipeline import Image
 from bilevel.read import Game, read
 from bilevel.robust import is_robust
@@ -23,12 +25,14 @@ from bilevel.static_answer import STATIC, is_static
 from bilevel.value_function import choose_search, described_search, needs_responses, search_notes
 from reformulations.bounds import ARGUMENTS, Source
 from reformulations.canonical import rows_with_own_columns
+from reformulations.late_followers import timing_of
 from reformulations.programs import LEADER, BilevelProgram, Floats, Integers, MixedIntegerProgram, Names, Role
 from reformulations.refusal import NotApplicable
 from reformulations.spatial import SpatialProgram
 from reformulations.two_stage import split
 
 ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
+PARAMETRIC = "parametric column-and-constraint generation (bl.CCG), because nature's set moves with the plan"
 
 
 def explain(
@@ -109,13 +113,19 @@ def _explained(game: Game, image: Image | None, method: str, refusal: str | None
 def _robust(game: Game) -> tuple[str, str | None]:
     """Return how a game with nature is solved, and why it is refused if it is."""
     try:
+        program = game.program
+        if moves(game):
+            split_linear(program)
+            return PARAMETRIC, None
         within = nature_set(game)
-        if is_static(game.program, within):
+        if is_static(program, within):
             return f"{STATIC}one program with the dual of nature's maximum, no rounds", None
-        split(game.program)
+        if not waits_and_sees(program):
+            split(program)
+            return ROBUST, None
+        return f"{ROBUST}; nature answers by {adversary_for(program, timing_of(program), within, None).name}", None
     except (BilevelError, NotApplicable) as refused:
         return ROBUST, str(refused)
-    return ROBUST, None
 
 
 def _asked(method: Method | ValueFunction | str) -> str:

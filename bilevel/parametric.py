@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bilevel.adversaries import waits_and_sees
 from bilevel.errors import NotApplicable
 from bilevel.iterations import Iteration
 from bilevel.moving_oracle import MovingOracle
@@ -20,14 +21,13 @@ from bilevel.recourse import RecourseSolver
 from bilevel.resume import Files, generate_saved
 from bilevel.robust_answer import RobustAnswer
 from bilevel.run_state import Setting, State
-from bilevel.wait_and_see import waits_and_sees
 from reformulations import refusal
 from reformulations.complete_recourse import has_complete_recourse
 from reformulations.dependent_sets import DependentSets
 from reformulations.parametric_masters import indifferent
 from reformulations.programs import BilevelProgram
 from reformulations.second_stage import second_stage
-from reformulations.two_stage import split
+from reformulations.two_stage import TwoStage, split
 
 if TYPE_CHECKING:
     from bilevel.ccg import CCG
@@ -51,16 +51,7 @@ def solve_parametric(
         that speak of scenarios.
     """
     _refuse_options(chosen)
-    if waits_and_sees(program):
-        raise NotApplicable(
-            "recourse",
-            "it is integer or has followers, and nature's answers are stored by prices, which only linear recourse "
-            "has; relax it, or give a set that does not move with the plan",
-        )
-    try:
-        two_stage = split(program)
-    except refusal.NotApplicable as refused:
-        raise NotApplicable(refused.where, refused.reason) from refused
+    two_stage = split_linear(program)
     recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), limits.threads)
     oracle = MovingOracle(chosen.oracle, moving, two_stage, recourse, limits)
     setting = Setting(two_stage, oracle, recourse, limits, began, progress, None, moving=moving)
@@ -68,6 +59,26 @@ def solve_parametric(
     setting = replace(setting, complete=has_complete_recourse(two_stage))
     state = State((indifferent(two_stage),), first=1, looseness=chosen.master_gap or 0.0)
     return generate_saved(setting, state, chosen.max_iterations, files)
+
+
+def split_linear(program: BilevelProgram) -> TwoStage:
+    """Split a game whose recourse is linear.
+
+    Raises
+    ------
+    NotApplicable
+        For any other; names the component.
+    """
+    if waits_and_sees(program):
+        raise NotApplicable(
+            "recourse",
+            "it is integer, has followers or uncertain prices, and nature's answers are stored by multipliers, which "
+            "only linear recourse has once for all; relax it, or give a set that does not move with the plan",
+        )
+    try:
+        return split(program)
+    except refusal.NotApplicable as refused:
+        raise NotApplicable(refused.where, refused.reason) from refused
 
 
 def _refuse_options(chosen: CCG) -> None:

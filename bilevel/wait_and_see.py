@@ -1,4 +1,4 @@
-"""Robust games whose followers wait and see over finitely many scenarios, or whose recourse is integer.
+"""Robust games whose followers wait and see over finitely many scenarios, or whose recourse is integer or uncertain.
 
 Column-and-constraint generation as in :mod:`bilevel.ccg`, with masters that copy the late followers
 (:mod:`reformulations.scenario_masters`) and an adversary that evaluates every scenario by two lexicographic programs
@@ -14,45 +14,27 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bilevel.adversaries import Adversary, adversary_for
 from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
 from bilevel.iterations import Iteration, IterationTable, Kind
 from bilevel.late_adversary import LateAdversary, Worst
 from bilevel.masters import compile_master
-from bilevel.nested_adversary import NestedAdversary
 from bilevel.optimise import Limits, optimise
 from bilevel.pipeline import Image
 from bilevel.resume import Files
 from bilevel.robust_answer import RobustAnswer, RobustStatus
 from bilevel.saved_runs import SavedPlan, SavedRun
 from reformulations import refusal
-from reformulations.independent_sets import IndependentSets
-from reformulations.late_followers import Timing, late_followers, timing_of
-from reformulations.programs import LEADER, BilevelProgram, Floats, Role
+from reformulations.late_followers import timing_of
+from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.scenario_masters import scenario_master
-from reformulations.uncertainty import Scenarios, UncertaintySet
-
-MOST_SCENARIOS = 10_000
-"""Products of finite sets with more points than this are refused."""
+from reformulations.uncertainty import UncertaintySet
 
 _MASTER_SHARE, _ORACLE_SHARE = 0.6, 0.3
 """What master and adversary may leave open, as shares of the gap."""
 
 _SAME = 1e-7
 """Scenarios this close to each other, relative to their size, are the same."""
-
-
-def waits_and_sees(program: BilevelProgram) -> bool:
-    """Tell whether followers decide after nature, or recourse is integer."""
-    recourse = program.roles[program.column_owner] == Role.RECOURSE
-    whole = bool((recourse & program.columns.integer).any())
-    return whole or bool(late_followers(program).any())
-
-
-def is_finite(within: UncertaintySet) -> bool:
-    """Tell whether a set lists its points."""
-    if isinstance(within, IndependentSets):
-        return all(is_finite(part) for part in within.parts)
-    return isinstance(within, Scenarios)
 
 
 _OPEN: RobustStatus = "feasible"
@@ -106,7 +88,7 @@ def solve_wait_and_see(
     progress: Callable[[Iteration], None] | None,
     files: Files = NO_FILES,
 ) -> RobustAnswer:
-    """Solve a game for which :func:`waits_and_sees`.
+    """Solve a game for which :func:`bilevel.adversaries.waits_and_sees`.
 
     Raises
     ------
@@ -122,7 +104,7 @@ def solve_wait_and_see(
         timing = timing_of(program)
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
-    adversary = _adversary(program, timing, within, limits.threads)
+    adversary = adversary_for(program, timing, within, limits.threads)
     run, status = _Run((_nearest(adversary, within.nominal()),)), _OPEN
     if files.resume is not None:
         run = _resumed(adversary, files.resume.read(), limits.threads)
@@ -138,28 +120,14 @@ def solve_wait_and_see(
     return _answer(adversary, run, status, began)
 
 
-def _adversary(
-    program: BilevelProgram, timing: Timing, within: UncertaintySet, threads: int | None
-) -> LateAdversary | NestedAdversary:
-    if is_finite(within):
-        return LateAdversary(program, timing, within.vertices(MOST_SCENARIOS), threads)
-    for who in np.flatnonzero(timing.late_followers)[:1]:
-        raise NotApplicable(
-            program.players[int(who)],
-            "followers that wait and see need finitely many scenarios, since the worst case of a continuous set need "
-            "not be at a vertex; give bl.uncertainty.Scenarios(...)",
-        )
-    return NestedAdversary(LateAdversary(program, timing, within.nominal()[np.newaxis], threads), within)
-
-
-def _nearest(adversary: LateAdversary | NestedAdversary, u: Floats) -> Floats:
-    if isinstance(adversary, NestedAdversary):
+def _nearest(adversary: Adversary, u: Floats) -> Floats:
+    if not isinstance(adversary, LateAdversary):
         return u
     return np.asarray(adversary.points[int(np.argmin(np.abs(adversary.points - u).sum(axis=1)))])
 
 
 def _round(
-    adversary: LateAdversary | NestedAdversary,
+    adversary: Adversary,
     run: _Run,
     limits: Limits,
     began: float,
@@ -197,7 +165,7 @@ def _round(
     return replace(run, stored=(*run.stored, worst.scenario)), None
 
 
-def _early_point(adversary: LateAdversary | NestedAdversary, solved: Floats) -> tuple[Floats, float]:
+def _early_point(adversary: Adversary, solved: Floats) -> tuple[Floats, float]:
     """Return the game's columns with what was decided early, and what that costs, minimised."""
     program, early = adversary.program, adversary.timing.early
     source = np.zeros(len(program.columns))
@@ -220,7 +188,7 @@ def _save(files: Files, run: _Run, began: float) -> None:
     files.save.write(SavedRun(run.stored, 1, run.lower, run.upper, seconds, run.rounds, plan))
 
 
-def _resumed(adversary: LateAdversary | NestedAdversary, saved: SavedRun, threads: int | None) -> _Run:
+def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> _Run:
     """Return the run that was saved; the master of the best plan is compiled, and its worst case evaluated, again."""
     best, image, plan = None, None, saved.plan
     if plan is not None:
@@ -228,7 +196,7 @@ def _resumed(adversary: LateAdversary | NestedAdversary, saved: SavedRun, thread
         image = compile_master(master, None, threads)
         solved = image.source_point(plan.mpec_point)
         source, first = _early_point(adversary, solved)
-        evaluation = adversary.evaluation if isinstance(adversary, NestedAdversary) else adversary
+        evaluation = adversary if isinstance(adversary, LateAdversary) else adversary.evaluation
         worst = Worst(plan.scenario, evaluation.answer(source, plan.scenario), plan.bound)
         best = _Best(master, solved, worst, first, plan.mpec_point, plan.stored)
     return _Run(saved.scenarios, saved.lower, best, image, saved.rounds, saved.seconds)
@@ -248,7 +216,7 @@ def _iteration(program: BilevelProgram, run: _Run, worst: Worst, seconds: float)
     return Iteration(lower, upper, worst.scenario, seconds, kind)
 
 
-def _answer(adversary: LateAdversary | NestedAdversary, run: _Run, status: RobustStatus, began: float) -> RobustAnswer:
+def _answer(adversary: Adversary, run: _Run, status: RobustStatus, began: float) -> RobustAnswer:
     best, sense = run.best, float(adversary.program.objectives.sense[LEADER])
     solved = status not in ("infeasible", "unbounded")
     notes = () if run.image is None else run.image.notes
@@ -269,7 +237,7 @@ def _answer(adversary: LateAdversary | NestedAdversary, run: _Run, status: Robus
     )
 
 
-def _game_point(adversary: LateAdversary | NestedAdversary, best: _Best) -> Floats:
+def _game_point(adversary: Adversary, best: _Best) -> Floats:
     """Return the primal-dual point ``(3 n + m,)`` of the game at the worst case of the best plan."""
     program, timing, late = adversary.program, adversary.timing, best.worst.late
     n, m, width, height = len(program.columns), len(program.rows), len(best.master.columns), len(best.master.rows)

@@ -45,6 +45,13 @@ def test_the_plan_shrinks_what_nature_may_do() -> None:
     assert solution.certificate.holds
 
 
+def test_the_explanation_says_how_it_is_solved_or_why_not() -> None:
+    assert bl.explain(leak()).method.startswith("parametric")
+    m = leak()
+    _whole(m)
+    assert "it is integer" in str(bl.explain(m).refusal)
+
+
 def test_stored_scenarios_are_refused_with_the_component() -> None:
     with pytest.raises(bl.NotApplicable, match=r"u: the bound of None in Polyhedron moves with x, so a scenario of"):
         bl.solve(leak(), method=bl.CCG(stored="scenarios"))
@@ -182,7 +189,7 @@ def _bounded(m: pyo.ConcreteModel) -> None:
         (_in_a_side, r"u: the side of the bound of None in Polyhedron mentions later\.y"),
         (_squared, r"u: the bound of None in Polyhedron has a product of variables for a side"),
         (_endless, "the set is unbounded"),
-        (_whole, "recourse: it is integer or has followers"),
+        (_whole, "recourse: it is integer, has followers"),
         (_bounded, "u: its set moves with the plan; put the variable's bounds into it"),
     ],
 )

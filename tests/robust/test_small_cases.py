@@ -169,7 +169,7 @@ def with_product(kind: str) -> pyo.ConcreteModel:
     m = stock()
     r, u, z = m.later.delivery, m.demand, m.stock
     rows = {"technology": u * r <= 4, "within nature": u * u <= z, "first stage": z * r <= 4}
-    costs = {"cost": u * r, "quadratic": r * r}
+    costs = {"quadratic": r * r}
     if kind in rows:
         m.later.extra = pyo.Constraint(expr=rows[kind])
     else:
@@ -181,7 +181,6 @@ def with_product(kind: str) -> pyo.ConcreteModel:
     ("kind", "reason"),
     [
         ("technology", r"later\.extra: .*later\.delivery.* uncertainty in the recourse's technology"),
-        ("cost", r"leader's objective: .*uncertainty in the recourse's cost"),
         ("quadratic", r"leader's objective: .*quadratic recourse cost"),
         ("within nature", r"later\.extra: .*two uncertain variables are multiplied"),
         ("first stage", r"later\.extra: .*the first stage changes the recourse's technology"),

@@ -1,0 +1,116 @@
+"""Nature in the price of recourse and in its rows at once: the worst case may be anywhere in the set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bilevel as bl
+
+pytest.importorskip("pyscipopt", reason="continuous sets with uncertain prices are for SCIP, an extra")
+
+
+def need_and_price(within: object, most: float | None = None) -> pyo.ConcreteModel:
+    """Min 2 z + max_{0<=u<=2} min {(3 - u) r : r >= 2 + u - z, 0 <= r <= most}: scarce is cheap and plenty is dear.
+
+    (3 - u) (2 + u - z) is largest at u = (1 + z) / 2, inside the set, with (5 - z)^2 / 4; least in all at z = 1: 2 + 4.
+    At the ends it is 3 (2 - z) and 4 - z, which makes 5 at z = 1.
+    """
+    m = pyo.ConcreteModel()
+    m.z = pyo.Var(bounds=(0, 4))
+    m.u = bl.Uncertain(within=within)
+    m.later = bl.Recourse()
+    m.later.r = pyo.Var(bounds=(0, most))
+    m.later.need = pyo.Constraint(expr=m.later.r >= 2 + m.u - m.z)
+    m.cost = pyo.Objective(expr=2 * m.z + (3 - m.u) * m.later.r)
+    return m
+
+
+def test_the_worst_case_is_inside_the_set() -> None:
+    m = need_and_price(bl.uncertainty.Box(0, 2), 9)
+    solution = bl.solve(m)
+    assert solution.status == "optimal"
+    assert solution.objective == pytest.approx(6, rel=1e-5)
+    assert (pyo.value(m.z), pyo.value(m.u)) == (pytest.approx(1, abs=1e-2), pytest.approx(1, abs=1e-2))
+    assert any("SCIP" in note for note in solution.notes)
+    assert solution.certificate is not None
+    assert solution.certificate.holds
+
+
+def test_listed_scenarios_need_no_global_search() -> None:
+    solution = bl.solve(need_and_price(bl.uncertainty.Scenarios([0.0, 2.0])))
+    assert solution.objective == pytest.approx(5)
+
+
+def test_recourse_that_is_missing_in_some_scenarios_is_hedged() -> None:
+    """With r at most 2.5, u = 2 wants z >= 1.5: 3 + 3.5^2 / 4."""
+    assert bl.solve(need_and_price(bl.uncertainty.Box(0, 2), 2.5)).objective == pytest.approx(6.0625, rel=1e-5)
+
+
+def test_uncertain_technology_is_taken_in_a_list_only() -> None:
+    """Each unit of r serves u: at u = 1 and 2, with r at (3 - u), a need of 2 costs 4 and 1."""
+    m = need_and_price(bl.uncertainty.Scenarios([1.0, 2.0]), 9)
+    m.z.fix(0)
+    m.later.need.set_value(m.u * m.later.r >= 2)
+    assert bl.solve(m).objective == pytest.approx(4)
+    m.u.within = bl.uncertainty.Box(1, 2)
+    with pytest.raises(bl.NotApplicable, match=r"later\.need: .*uncertainty in the recourse's technology"):
+        bl.solve(m)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Min z + max_{0<=u<=2} sum_i min {(b_i + c_i u) r_i : h_i + n_i u - z <= r_i <= 4, r_i >= 0}, z in {0, 1, 2}."""
+
+    price: np.ndarray
+    slope: np.ndarray
+    need: np.ndarray
+    growth: np.ndarray
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    pairs = [np.array([draw(st.integers(-3, 3)) for _ in range(2)], float) for _ in range(4)]
+    return Case(*pairs)
+
+
+def check(case: Case) -> None:
+    """A good of price p takes its least amount where p > 0, 4 where not: on a grid of 20001 scenarios."""
+    m, goods = pyo.ConcreteModel(), range(2)
+    price, slope, need, growth = (part.tolist() for part in (case.price, case.slope, case.need, case.growth))
+    m.z = pyo.Var(domain=pyo.Integers, bounds=(0, 2))
+    m.u = bl.Uncertain(within=bl.uncertainty.Box(0, 2))
+    m.later = bl.Recourse()
+    m.later.r = pyo.Var(goods, bounds=(0, 4))
+    m.later.need = pyo.Constraint(goods, rule=lambda b, i: b.r[i] >= need[i] + growth[i] * m.u - m.z)
+    m.cost = pyo.Objective(expr=m.z + sum((price[i] + slope[i] * m.u) * m.later.r[i] for i in goods))
+    u = np.linspace(0, 2, 20001)[:, np.newaxis]
+    costs = []
+    for z in range(3):
+        least, prices = np.maximum(case.need + case.growth * u - z, 0), case.price + case.slope * u
+        cost = np.where(least > 4 + 1e-9, np.inf, np.where(prices > 0, prices * least, prices * 4)).sum(axis=1)
+        costs.append(z + cost.max())
+    solution = bl.solve(m)
+    if np.isinf(min(costs)):
+        assert solution.status == "infeasible"
+        return
+    assert solution.status == "optimal"
+    assert solution.objective == pytest.approx(min(costs), rel=1e-5, abs=1e-5)
+
+
+@given(cases())
+@settings(max_examples=5, deadline=None)
+def test_random_prices_and_needs_agree_with_a_fine_grid(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.long
+@given(cases())
+@settings(max_examples=300, deadline=None)
+def test_many_random_prices_and_needs_agree_with_a_fine_grid(case: Case) -> None:
+    check(case)
