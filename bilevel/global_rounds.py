@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
 from bilevel.outcome import HighsOptions, MipProgress, Outcome
 from bilevel.response_answer import ResponseAnswer, ResponseRound
+from reformulations.moving_responses import slopes_of
 from reformulations.programs import LEADER, Floats
 from reformulations.quadratic_high_point import QuadraticHighPoint
 from reformulations.quadratic_responses import Response, quadratic_master, response_of
@@ -131,12 +132,20 @@ class GlobalRounds:
             reached = float(point[self._relaxation.value[follower]])
             if not visit.beaten(follower, reached):
                 continue
-            for values in (response, *self._answers.robust(visit, follower, _SHARES, reached)):
-                found = response_of(self._relaxation, follower, values)
+            for found in self._responses(visit, follower, response, reached):
                 if not any(found.says_the_same(other) for other in self._stored):
                     self._stored.append(found)
                     added += 1
         return added
+
+    def _responses(self, visit: GlobalVisit, follower: int, best: Floats, reached: float) -> Iterator[Response]:
+        """Yield what is worth storing: the best response, moving with the leader where that matters, and deep ones."""
+        relaxation = self._relaxation
+        here = np.where(relaxation.game.column_owner == LEADER, visit.held.point, best)
+        for slope in slopes_of(relaxation, follower, here):
+            yield response_of(relaxation, follower, best - slope @ here, slope)
+        for values in (best, *self._answers.robust(visit, follower, _SHARES, reached)):
+            yield response_of(relaxation, follower, values)
 
     def _report(self) -> None:
         seconds = time.perf_counter() - self._began

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from reformulations.programs import BilevelProgram, Booleans, Columns, Integers, Matrix, Names, Product, Rows
-from reformulations.sides import Sides, sides_of
+from reformulations.sides import Sides, bounds_of, sides_of
 from reformulations.spatial import appended
 
 
@@ -90,9 +90,7 @@ def _sides(game: BilevelProgram, follower: int, decided: Booleans, own: Integers
     moved[entries.row[mine[entries.col]]] = True
     for side in (rows.products.left, rows.products.right):
         moved[rows.products.index[mine[side]]] = True
-    itself = sparse.csr_array(sparse.eye_array(n, format="csr")[own])
-    bounds = Rows(itself, columns.lower[own], columns.upper[own], columns.names.take(own))
-    sides = sides_of(rows.append(bounds))
+    sides = sides_of(rows.append(bounds_of(columns, own)))
     chosen = np.concatenate([decided & (game.row_owner == follower) & moved, np.ones(len(own), bool)])
     return sides.take(np.flatnonzero(chosen[sides.source]))
 

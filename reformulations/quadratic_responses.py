@@ -10,21 +10,18 @@ from scipy import sparse
 
 from reformulations.arrays import widened
 from reformulations.interval import activity_range
+from reformulations.moving_responses import composed
 from reformulations.programs import (
     LEADER,
-    BilevelProgram,
-    Booleans,
     Columns,
     Floats,
-    Integers,
     Matrix,
     Names,
     Product,
     Rows,
 )
 from reformulations.quadratic_high_point import QuadraticHighPoint
-from reformulations.responses import OwnTerms, own_terms
-from reformulations.sides import Sides, sides_of
+from reformulations.sides import Sides, bounds_of, sides_of
 from reformulations.spatial import Indicators, SpatialProgram
 
 _NEAR = 1e-7
@@ -39,8 +36,8 @@ class Response:
     ----------
     follower
         Position among the followers.
-    point
-        ``(n,)``, zero outside the follower's columns.
+    point, slope
+        Its columns are ``point + slope @ x``: ``(n,)``, zero outside the follower's columns, and ``(n, n)``.
     worth
         Its objective as a function of the leader's columns: ``linear @ x + products(x) >= limit`` says that it is
         nonnegative.
@@ -50,50 +47,58 @@ class Response:
 
     follower: int
     point: Floats
+    slope: Matrix
     worth: Sides
     sides: Sides
 
     def says_the_same(self, other: Response) -> bool:
         """Whether the other response adds nothing."""
         near = np.abs(self.point - other.point) <= _SAME * (1 + np.abs(self.point))
-        return self.follower == other.follower and bool(np.all(near))
+        same = self.follower == other.follower and bool(np.all(near))
+        return same and bool(abs(self.slope - other.slope).max() <= _SAME)
 
 
-def response_of(relaxation: QuadraticHighPoint, follower: int, point: Floats) -> Response:
-    """Return the response of a follower's columns in ``point`` ``(n,)``, and where it is feasible."""
+def response_of(relaxation: QuadraticHighPoint, follower: int, point: Floats, slope: Matrix | None = None) -> Response:
+    """Return the response ``y(x) = point + slope @ x``, and where it is feasible.
+
+    Parameters
+    ----------
+    relaxation
+        The high-point relaxation, ``n`` columns of the game.
+    follower
+        Position among the followers.
+    point
+        ``(n,)``, of which only the follower's columns count.
+    slope
+        ``(n, n)``, from the leader's columns to the follower's; None for a response that keeps still.
+    """
     game, player, n = relaxation.game, int(relaxation.followers[follower]), len(relaxation.game.columns)
+    leader = game.column_owner == LEADER
     point = np.where(game.column_owner == player, point, 0.0)
-    mine = np.flatnonzero(relaxation.decided & (game.row_owner == player))
-    held = _held(game, game.rows.matrix, game.rows.products, point)
-    rows = Rows(
-        held.linear,
-        np.where(_marked(mine, len(held.offset)), game.rows.lower - held.offset, -np.inf),
-        np.where(_marked(mine, len(held.offset)), game.rows.upper - held.offset, np.inf),
-        game.rows.names,
-        held.products,
+    slope = sparse.csr_array((n, n)) if slope is None else slope
+    rows = game.rows.append(bounds_of(game.columns, np.flatnonzero(np.diff(slope.indptr))))
+    held = composed(rows.matrix, rows.products, slope, point, leader)
+    theirs = np.concatenate(
+        [relaxation.decided & (game.row_owner == player), np.ones(len(rows) - len(game.rows), bool)]
     )
-    sides = sides_of(rows)
+    sides = sides_of(
+        Rows(
+            held.linear,
+            np.where(theirs, rows.lower - held.offset, -np.inf),
+            np.where(theirs, rows.upper - held.offset, np.inf),
+            rows.names,
+            held.products.take(theirs[held.products.index]),
+        )
+    )
     box = relaxation.program.columns
-    least = _least(sides, box.lower[:n], box.upper[:n])
     moved = sides.curved() | (np.diff(sides.linear.indptr) > 0)
+    broken = moved & (_least(sides, box.lower[:n], box.upper[:n]) < sides.limit - _NEAR)
     goal = relaxation.products.take(relaxation.products.index == follower)
     goal = Product(np.zeros(len(goal), np.int64), goal.left, goal.right, goal.value)
-    worth = _held(game, relaxation.linear[[follower]], goal, point)
-    never = np.full(1, np.inf)
-    objective = sides_of(Rows(worth.linear, -worth.offset, never, Names.of([game.players[player]]), worth.products))
-    return Response(follower, point, objective, sides.take(np.flatnonzero(moved & (least < sides.limit - _NEAR))))
-
-
-def _held(game: BilevelProgram, matrix: Matrix, products: Product, point: Floats) -> OwnTerms:
-    """Return forms of the leader's columns, those of the followers held at ``point``."""
-    leader = np.full(matrix.shape[0], LEADER)
-    return own_terms(sparse.csr_array(matrix), products, leader, game.column_owner, point)
-
-
-def _marked(chosen: Integers, count: int) -> Booleans:
-    mask = np.zeros(count, bool)
-    mask[chosen] = True
-    return mask
+    worth = composed(relaxation.linear[[follower]], goal, slope, point, leader)
+    never, name = np.full(1, np.inf), Names.of([game.players[player]])
+    objective = sides_of(Rows(worth.linear, -worth.offset, never, name, worth.products))
+    return Response(follower, point, slope, objective, sides.take(np.flatnonzero(broken)))
 
 
 def quadratic_master(relaxation: QuadraticHighPoint, responses: Sequence[Response]) -> SpatialProgram:

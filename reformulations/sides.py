@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from reformulations.arrays import Booleans, Floats, Integers, Matrix, Names, Product, Rows, freeze
+from reformulations.arrays import Booleans, Columns, Floats, Integers, Matrix, Names, Product, Rows, freeze
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,12 @@ def sides_of(rows: Rows) -> Sides:
         (rows.upper - rows.lower)[source],
         rows.names.take(source),
     )
+
+
+def bounds_of(columns: Columns, own: Integers) -> Rows:
+    """Return the bounds of the columns ``own`` as rows over all columns."""
+    itself = sparse.csr_array(sparse.eye_array(len(columns), format="csr")[own])
+    return Rows(itself, columns.lower[own], columns.upper[own], columns.names.take(own))
 
 
 def _at(products: Product, source: Integers, sign: Floats) -> Product:

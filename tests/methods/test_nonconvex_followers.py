@@ -104,6 +104,22 @@ def test_two_followers_each_by_its_own_value():
     assert (m.x.value, y.value, z.value) == pytest.approx((-1, -1, 1), abs=1e-6)
 
 
+def test_responses_move_with_an_equation_that_the_leader_moves():
+    """The follower splits x into y1 + y2 as unequally as it can: (x, 0) or (0, x) for x <= 1.
+
+    The leader's (y1 - y2)^2 - x is x^2 - x at that, -1/4 at x = 1/2. A stored (y1, y2) is feasible at one x only, so
+    what is stored has to move; an equal split, a stationary point, would be worth -1.
+    """
+    m = game("split")
+    x = m.x = pyo.Var(bounds=(0, 1))
+    y = m.follower.y = pyo.Var([1, 2], bounds=(0, 1))
+    rows(m.follower, y[1] + y[2] == x)
+    minimise(m.follower, -((y[1] - y[2]) ** 2))
+    minimise(m, (y[1] - y[2]) ** 2 - x)
+    assert proven(m).objective == pytest.approx(-0.25, abs=1e-6)
+    assert m.x.value == pytest.approx(0.5, abs=1e-3)
+
+
 def torn() -> pyo.ConcreteModel:
     """The follower takes y = -1 or y = 1, and the leader asks for y = 0."""
     m = game("torn")

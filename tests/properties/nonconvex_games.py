@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from tests.problems.library import game, minimise, rows
@@ -55,15 +56,22 @@ class QuadraticGame:
         """Return the follower's objective."""
         return float(y @ (self.c + self.e * x) + 0.5 * y @ self.q @ y)
 
-    def best(self, x: float, near: float = 1e-9) -> tuple[float, float]:
-        """Return the follower's optimum and what the leader gets from its favourite best response; infinite if none."""
-        found = [(self.follower(x, y), self.leader(x, y)) for y in self._stationary(x)]
+    def best(self, x: float, room: float = 1e-9) -> tuple[float, float]:
+        """Return the follower's optimum and what the leader gets from its favourite best response; infinite if none.
+
+        Rows may be violated by ``room``.
+        """
+        found = [(self.follower(x, y), self.leader(x, y)) for y in self._stationary(x, room)]
         if not found:
             return np.inf, np.inf
         optimum = min(value for value, _ in found)
-        return optimum, min(worth for value, worth in found if value <= optimum + near)
+        return optimum, min(worth for value, worth in found if value <= optimum + 1e-9)
 
-    def _stationary(self, x: float) -> list[Floats]:
+    def is_feasible(self, x: float, y: Floats, room: float) -> bool:
+        """Whether rows and bounds hold up to ``room``."""
+        return bool(self.u * x + self.v @ y <= self.w + room and np.abs([x, *y]).max() <= 1 + room)
+
+    def _stationary(self, x: float, room: float) -> list[Floats]:
         """Return the feasible stationary points of all faces: the best response is among them.
 
         On a face whose points ``y0 + N t`` have a singular ``N'QN``, the optimum is on a smaller face as well.
@@ -81,20 +89,21 @@ class QuadraticGame:
                 if np.linalg.matrix_rank(system) < n + k:
                     continue
                 y = np.linalg.solve(system, np.concatenate([-(self.c + self.e * x), sides[list(active)]]))[:n]
-                if np.all(normals @ y <= sides + 1e-9):
+                if np.all(normals @ y <= sides + room):
                     points.append(y)
         return points
 
 
 @st.composite
 def quadratic_games(draw: Any) -> QuadraticGame:
-    """Draw a game with small integers, whose follower need not be convex."""
+    """Draw a game with small integers whose follower is not convex."""
     n = draw(st.integers(1, 2))
 
     def vector(size: int) -> Floats:
         return np.array(draw(st.lists(SMALL, min_size=size, max_size=size)), float)
 
     half = vector(n * n).reshape(n, n)
+    assume(np.linalg.eigvalsh(half + half.T)[0] < -0.1)
     moved = draw(st.booleans())
     return QuadraticGame(
         draw(SMALL),
