@@ -69,9 +69,7 @@ def _independent(matrix: Floats, order: Integers) -> list[int]:
     return kept
 
 
-def _slope(
-    active: Sides, linear: Matrix, goal: Product, point: Floats, own: Integers, leader: Integers
-) -> Matrix:
+def _slope(active: Sides, linear: Matrix, goal: Product, point: Floats, own: Integers, leader: Integers) -> Matrix:
     n = len(point)
     matrix = jacobian(active.linear, active.products, point).toarray()
     gradient = jacobian(linear, goal, point).toarray().ravel()

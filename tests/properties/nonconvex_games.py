@@ -67,6 +67,11 @@ class QuadraticGame:
         optimum = min(value for value, _ in found)
         return optimum, min(worth for value, worth in found if value <= optimum + 1e-9)
 
+    def best_response(self, x: float) -> Floats | None:
+        """Return a best response; None where there is no response."""
+        found = self._stationary(x, 1e-9)
+        return min(found, key=lambda y: self.follower(x, y)) if found else None
+
     def is_feasible(self, x: float, y: Floats, room: float) -> bool:
         """Whether rows and bounds hold up to ``room``."""
         return bool(self.u * x + self.v @ y <= self.w + room and np.abs([x, *y]).max() <= 1 + room)
