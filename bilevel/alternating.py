@@ -49,6 +49,9 @@ SHIFTS = np.array([0.0, 0.05, 0.1])
 KEPT = np.array([0.2, 0.4, 0.6, 0.8])
 """Shares of the pairs that keep the sides of the best point when the others are relaxed."""
 
+BUSY = 3.0
+"""How much longer than its seconds of work a search may take on a machine that has other work to do."""
+
 _TURNS = 50
 
 
@@ -69,8 +72,8 @@ def alternating_start(
     threads
         Of HiGHS.
     seconds
-        Time for restarts; the first two starts, from the relaxation and from the middle of the leader's bounds, run
-        to their ends.
+        Processor time for restarts, and :data:`BUSY` times that by the clock; the first two starts, from the relaxation
+        and from the middle of the leader's bounds, run to their ends.
     seed
         Of the perturbations.
     stopped
@@ -82,22 +85,62 @@ def alternating_start(
         None where the method does not apply (followers that are quadratic, use each other's columns, or have
         products left as columns of their own) and where no start led to a feasible point.
     """
-    began = time.perf_counter()
-    followers = LinearFollowers.of(image.mpec, threads)
-    if followers is None:
+    began, worked = time.perf_counter(), time.thread_time()
+    search = AlternatingSearch.of(image, threads=threads, seed=seed)
+    if search is None:
         return None
-    search = _Alternation(PatternPrograms(image, followers.linking, threads), followers)
-    relaxed = search.programs.relaxation()
-    if relaxed is None:
-        return None
-    best = search.climb(relaxed)
-    best = _better(best, search.climb(search.programs.near(search.middle(relaxed))))
-    random = np.random.default_rng(seed)
-    turn = 0
-    while len(followers.linking) and time.perf_counter() - began < seconds and not stopped():
-        restart = search.restart(RESTARTS[turn % len(RESTARTS)], relaxed if best is None else best.point, random)
-        best, turn = _better(best, search.climb(restart)), turn + 1
-    return None if best is None else best.point
+    search.begin()
+    while search.has_restarts and time.thread_time() - worked < seconds and not stopped():
+        if time.perf_counter() - began >= BUSY * seconds:
+            break
+        search.restart()
+    return None if search.best is None else search.best.point
+
+
+class AlternatingSearch:
+    """Climbs from one restart after the other; ``best`` is the best point found, ``start`` ``(N,)`` one to begin with.
+
+    Made by :meth:`of`.
+    """
+
+    def __init__(self, alternation: _Alternation, relaxed: Floats, seed: int, start: Floats | None) -> None:
+        self._alternation, self._relaxed, self._turn = alternation, relaxed, 0
+        self._random = np.random.default_rng(seed)
+        self.best: Found | None = None
+        if start is not None:
+            self.best = Found(start, alternation.programs.mpec.objective(start), np.empty(0), np.empty(0))
+
+    @classmethod
+    def of(
+        cls, image: Image, *, threads: int | None = None, seed: int = 0, start: Floats | None = None
+    ) -> AlternatingSearch | None:
+        """Return a search in ``image``; None where the method does not apply, and where the relaxation has no point."""
+        followers = LinearFollowers.of(image.mpec, threads)
+        if followers is None:
+            return None
+        alternation = _Alternation(PatternPrograms(image, followers.linking, threads), followers)
+        relaxed = alternation.programs.relaxation()
+        return None if relaxed is None else cls(alternation, relaxed, seed, start)
+
+    @property
+    def has_restarts(self) -> bool:
+        """Tell whether the followers see the leader: where they do not, one climb finds everything."""
+        return len(self._alternation.followers.linking) > 0
+
+    def begin(self) -> None:
+        """Climb from the relaxation and from the middle of the leader's bounds; this much is always done."""
+        programs = self._alternation.programs
+        middle = programs.near(self._alternation.middle(self._relaxed))
+        for point in (self._relaxed, middle):
+            self.best = _better(self.best, self._alternation.climb(point))
+
+    def restart(self) -> bool:
+        """Climb from the next restart; tell whether the best point is better now."""
+        before, kind = self.best, RESTARTS[self._turn % len(RESTARTS)]
+        point = self._relaxed if before is None else before.point
+        self.best = _better(before, self._alternation.climb(self._alternation.restart(kind, point, self._random)))
+        self._turn += 1
+        return self.best is not before
 
 
 def climbed_from(image: Image, wanted: Floats, threads: int | None = None) -> Floats | None:

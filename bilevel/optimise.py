@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from bilevel.branching import SOME_PAIRS, branch_and_bound
 from bilevel.convex import convex_optimum
 from bilevel.first_incumbent import first_incumbent
 from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.meanwhile import Meanwhile
 from bilevel.methods import Branching
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
@@ -127,13 +129,28 @@ def _optimised(image: Image, limits: Limits, start: Floats | None) -> Answer:
     began = time.perf_counter()
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
-    solver = PersistentHighs(image.linear_program, _options(limits))
+    beside = _meanwhile(image, limits, start, lambda point: np.concatenate([point, pattern_of(image, point)]))
+    solver = PersistentHighs(image.linear_program, replace(_options(limits), meanwhile=beside))
     if start is not None:
-        _set_start(solver, image, start)
+        solver.set_start(np.concatenate([start, pattern_of(image, start)]))
     outcome = solver.solve()
     if outcome.point is None and start is not None and outcome.status in ("time_limit", "interrupted"):
         outcome = replace(outcome, point=start)
     return _answer(image, outcome, outcome.bound, limits, began)
+
+
+def _meanwhile(
+    image: Image, limits: Limits, start: Floats | None, extended: Callable[[Floats], Floats]
+) -> Meanwhile | None:
+    """Return a search beside the branch and bound, where the game is large and there is a thread for it."""
+    if limits.threads == 1 or len(image.binaries) < MANY_PAIRS:
+        return None
+    return Meanwhile(image, start, limits.threads, extended)
+
+
+def _with_squares(image: Image, parts: Squares, point: Floats) -> Floats:
+    known = np.concatenate([point, pattern_of(image, point)])
+    return np.concatenate([known, parts.weight * parts.roots(known) ** 2])
 
 
 def _options(limits: Limits) -> HighsOptions:
@@ -155,7 +172,8 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
     program, parts = epigraph(image.linear_program)
     program = _with_root_tangents(program, parts, limits.threads)
     n = len(image.program.columns)
-    solver = PersistentHighs(program, _options(limits))
+    beside = _meanwhile(image, limits, start, lambda point: _with_squares(image, parts, point))
+    solver = PersistentHighs(program, replace(_options(limits), meanwhile=beside))
     best, point, bound, nodes = np.inf, None, -np.inf, 0
     outcome, reach = None, float(OPEN_POINTS.max())
     for _ in range(ROUNDS):
@@ -165,8 +183,7 @@ def _with_tangents(image: Image, limits: Limits, start: Floats | None, began: fl
             return Answer(status, point, best, bound, nodes, time.perf_counter() - began)
         first = point if point is not None else start
         if first is not None:
-            roots = parts.roots(np.concatenate([first, pattern_of(image, first)]))
-            _set_start(solver, image, first, parts.weight * roots**2)
+            solver.set_start(_with_squares(image, parts, first))
         outcome = solver.solve(time_limit=remaining)
         nodes += outcome.nodes
         bound = max(bound, outcome.bound)
@@ -207,11 +224,6 @@ def _with_root_tangents(program: MixedIntegerProgram, parts: Squares, threads: i
         solver.add_rows(more)
         program = replace(program, rows=program.rows.append(more))
     return program
-
-
-def _set_start(solver: PersistentHighs, image: Image, point: Floats, squares: Floats | None = None) -> None:
-    parts = [point, pattern_of(image, point)] + ([] if squares is None else [squares])
-    solver.set_start(np.concatenate(parts))
 
 
 def pattern_of(image: Image, point: Floats) -> Floats:

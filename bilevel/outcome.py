@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from reformulations.programs import Floats
 
@@ -27,6 +27,18 @@ class MipProgress:
     seconds: float
 
 
+class Search(Protocol):
+    """Work beside a branch and bound, in small steps."""
+
+    def step(self) -> Floats | None:
+        """Do a little, and return a point that is better than any before, if one was found."""
+        ...
+
+    def is_over(self) -> bool:
+        """Tell whether more steps are not worth their time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class HighsOptions:
     """How HiGHS is to work.
@@ -34,6 +46,7 @@ class HighsOptions:
     ``threads``: one number for all instances of a Python thread, which share a scheduler; None
     takes what is there. ``nodes`` is the most of a branch-and-bound. ``gap`` is relative; ``feasibility`` holds for
     rows, bounds and integrality. ``progress`` is called during a branch-and-bound, which ends once ``stopped`` says so.
+    ``meanwhile`` goes on beside it in the calling thread, and its points ``(n,)`` become incumbents.
     """
 
     threads: int | None = None
@@ -45,6 +58,7 @@ class HighsOptions:
     log: bool = False
     progress: Callable[[MipProgress], None] | None = None
     stopped: Callable[[], bool] = never
+    meanwhile: Search | None = None
 
 
 @dataclass(frozen=True, slots=True)
