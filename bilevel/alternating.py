@@ -18,7 +18,6 @@ Danna, Rothberg & Le Pape 2005, doi:10.1007/s10107-004-0518-7).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,6 +28,7 @@ from bilevel.linear_followers import LinearFollowers
 from bilevel.outcome import never
 from bilevel.pattern_programs import Found, PatternPrograms
 from bilevel.pipeline import Image
+from bilevel.work_clock import WorkClock
 from reformulations.programs import Floats
 
 RESTARTS = ("near", "anywhere", "part")
@@ -48,9 +48,6 @@ SHIFTS = np.array([0.0, 0.05, 0.1])
 
 KEPT = np.array([0.2, 0.4, 0.6, 0.8])
 """Shares of the pairs that keep the sides of the best point when the others are relaxed."""
-
-BUSY = 3.0
-"""How much longer than its seconds of work a search may take on a machine that has other work to do."""
 
 _TURNS = 50
 
@@ -72,8 +69,8 @@ def alternating_start(
     threads
         Of HiGHS.
     seconds
-        Processor time for restarts, and :data:`BUSY` times that by the clock; the first two starts, from the relaxation
-        and from the middle of the leader's bounds, run to their ends.
+        Work for restarts; the first two starts, from the relaxation and from the middle of the leader's bounds, run
+        to their ends.
     seed
         Of the perturbations.
     stopped
@@ -85,14 +82,12 @@ def alternating_start(
         None where the method does not apply (followers that are quadratic, use each other's columns, or have
         products left as columns of their own) and where no start led to a feasible point.
     """
-    began, worked = time.perf_counter(), time.thread_time()
+    clock = WorkClock()
     search = AlternatingSearch.of(image, threads=threads, seed=seed)
     if search is None:
         return None
     search.begin()
-    while search.has_restarts and time.thread_time() - worked < seconds and not stopped():
-        if time.perf_counter() - began >= BUSY * seconds:
-            break
+    while search.has_restarts and clock.seconds() < seconds and not stopped():
         search.restart()
     return None if search.best is None else search.best.point
 

@@ -12,13 +12,15 @@ from bilevel.answer import Answer, Limits
 from bilevel.branching import SOME_PAIRS, branch_and_bound
 from bilevel.convex import convex_optimum
 from bilevel.first_incumbent import first_incumbent
+from bilevel.growing import SolverOf
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.meanwhile import Meanwhile
 from bilevel.methods import Branching
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
 from bilevel.spatial_search import spatial_search
-from bilevel.tightening import is_loose, tightened
+from bilevel.tightening import can_be_tightened, is_loose, tightened
+from bilevel.trial import Trial
 from bilevel.warm_start import start_at
 from reformulations.patterns import at_pattern
 from reformulations.programs import Floats, MixedIntegerProgram
@@ -46,7 +48,7 @@ SHORTEST = 0.1
 """Seconds that are left to the method after the search for a start, and to that search."""
 
 TIGHTENING_SECONDS = 10.0
-"""Time for smaller big-M's; a fifth of the time limit where that is less."""
+"""Time for smaller big-M's, and for the trial before; a fifth of the time limit where that is less."""
 
 LAST_SECONDS = 2.0
 """Time to look for any point where a limit has passed without one."""
@@ -62,29 +64,30 @@ FARTHEST = 1e10
 """No tangent is taken farther out to bound an objective from below."""
 
 
-def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
+def optimise(
+    image: Image, limits: Limits, start: Floats | None = None, solver_of: SolverOf = PersistentHighs
+) -> Answer:
     """Solve the program of ``image``; ``start`` is a point of the MPEC to begin with, else ``limits.values`` give one.
 
     The complementarity pattern and the integers of each incumbent are fixed in the MPEC, and the
     linear or quadratic program that remains gives the point returned: no big-M is left in it. The
     bound is the proven bound of the branch and bound. Convex quadratic objectives are bounded
-    below by tangents, refined until the gap is closed.
+    below by tangents, refined until the gap is closed. ``solver_of`` makes the solver of a linear program.
     """
     if start is not None or limits.values is None:
-        return _optimised_from(image, limits, start)
+        return _optimised_from(image, limits, start, solver_of)
     start = start_at(image, limits)
-    answer = _optimised_from(image, limits, start)
+    answer = _optimised_from(image, limits, start, solver_of)
     return replace(answer, notes=(*answer.notes, NO_START if start is None else STARTED))
 
 
-def _optimised_from(image: Image, limits: Limits, start: Floats | None) -> Answer:
+def _optimised_from(image: Image, limits: Limits, start: Floats | None, solver_of: SolverOf) -> Answer:
     if isinstance(image.program, SpatialProgram):
         return spatial_search(image, image.program, limits, start)
     began = time.perf_counter()
     if start is None and not isinstance(image.method, Branching):  # which looks for one once it turns out to be long
         start = quick_start(image, limits)
-    smaller = _tightened(image, limits, start)
-    answer = _optimised(smaller, replace(limits, time_limit=_left(limits, began)), start)
+    smaller, answer = _searched(image, replace(limits, time_limit=_left(limits, began)), start, solver_of)
     if answer.status == "infeasible" and smaller is not image:  # a point is known: HiGHS errs on narrow boxes
         smaller, answer = image, _optimised(image, replace(limits, time_limit=_left(limits, began)), start)
     answer = replace(answer, proof=smaller.proof)
@@ -108,13 +111,26 @@ def quick_start(image: Image, limits: Limits) -> Floats | None:
     return first_incumbent(image, limits, min(seconds, max(0.1 * limit, min(0.5 * limit, SHORTEST))))
 
 
-def _tightened(image: Image, limits: Limits, start: Floats | None) -> Image:
-    """Return the image with smaller big-M's where they are large, and a point is known or found."""
-    if not is_loose(image):
-        return image
-    seconds = TIGHTENING_SECONDS if limits.time_limit is None else min(TIGHTENING_SECONDS, 0.2 * limits.time_limit)
-    start = first_incumbent(image, limits, 0.2 * seconds) if start is None else start
-    return image if start is None else tightened(image, image.mpec.objective(start), limits, seconds)
+def _searched(image: Image, limits: Limits, start: Floats | None, solver_of: SolverOf) -> tuple[Image, Answer]:
+    """Branch and bound, with smaller big-M's where they are large, or where a trial without them stays open."""
+    began, seconds = time.perf_counter(), TIGHTENING_SECONDS
+    if limits.time_limit is not None:
+        seconds = min(seconds, 0.2 * limits.time_limit)
+    if is_loose(image):
+        start = first_incumbent(image, limits, 0.2 * seconds) if start is None else start
+        if start is not None:
+            image = tightened(image, image.mpec.objective(start), limits, seconds)
+        return image, _optimised(image, replace(limits, time_limit=_left(limits, began)), start)
+    trial = Trial(limits, seconds)
+    answer = _optimised(image, trial.limits() if can_be_tightened(image) else limits, start, solver_of)
+    if not trial.given_up or answer.status != "interrupted" or answer.point is None:
+        return image, answer
+    smaller = tightened(image, answer.objective, limits, seconds)
+    more = _optimised(smaller, replace(limits, time_limit=_left(limits, began)), answer.point)
+    more = replace(more, bound=max(more.bound, answer.bound), nodes=more.nodes + answer.nodes)
+    if more.point is None and more.status != "infeasible":
+        more = replace(more, point=answer.point, objective=answer.objective)
+    return smaller, more
 
 
 def _left(limits: Limits, began: float) -> float | None:
@@ -123,14 +139,14 @@ def _left(limits: Limits, began: float) -> float | None:
     return max(limits.time_limit - (time.perf_counter() - began), min(limits.time_limit, SHORTEST))
 
 
-def _optimised(image: Image, limits: Limits, start: Floats | None) -> Answer:
+def _optimised(image: Image, limits: Limits, start: Floats | None, solver_of: SolverOf = PersistentHighs) -> Answer:
     if isinstance(image.method, Branching):
         return branch_and_bound(image, limits, start)
     began = time.perf_counter()
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
     beside = _meanwhile(image, limits, start, lambda point: np.concatenate([point, pattern_of(image, point)]))
-    solver = PersistentHighs(image.linear_program, replace(_options(limits), meanwhile=beside))
+    solver = solver_of(image.linear_program, replace(_options(limits), meanwhile=beside))
     if start is not None:
         solver.set_start(np.concatenate([start, pattern_of(image, start)]))
     outcome = solver.solve()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +12,7 @@ from bilevel.highs import HighsOptions
 from bilevel.methods import KKT, BigM
 from bilevel.pipeline import Image
 from bilevel.printing import number
+from bilevel.work_clock import WorkClock
 from reformulations import big_m
 from reformulations.bounds import CUTOFF, padded
 from reformulations.cutoff import cutoff_row
@@ -20,17 +20,22 @@ from reformulations.programs import LEADER, Floats, Integers, MixedIntegerProgra
 from reformulations.tangents import epigraph
 
 LOOSE = 1e3
-"""Programs whose largest M is smaller are left to the solver, whose own presolve does as well in the same time."""
+"""Programs whose largest M is smaller are left to the solver first, whose own presolve may do as well."""
 
 FEWEST = 10
 """Programs with fewer binaries are solved sooner than tightened."""
 
 
-def is_loose(image: Image) -> bool:
-    """Tell whether smaller big-M's are worth their linear programs."""
+def can_be_tightened(image: Image) -> bool:
+    """Tell whether there are enough big-M's for linear programs to be spent on them at all."""
     if not isinstance(image.method, KKT) or not isinstance(image.method.complementarity, BigM):
         return False
-    return len(image.binaries) >= FEWEST and float(_largest(image).max()) > LOOSE
+    return len(image.binaries) >= FEWEST
+
+
+def is_loose(image: Image) -> bool:
+    """Tell whether smaller big-M's are worth their linear programs before anything else is tried."""
+    return can_be_tightened(image) and float(_largest(image).max()) > LOOSE
 
 
 def proof(image: Image, value: float) -> str:
@@ -45,17 +50,17 @@ def tightened(image: Image, value: float, limits: Limits, seconds: float) -> Ima
 
     For each pair, over the relaxation of the big-M program with ``objective <= value``: the greatest multiplier with
     its binary at one (row active, opposite multiplier zero), and the greatest slack with its binary at zero; the
-    largest M's first, until ``seconds`` are over. Exact when a feasible point reaches ``value``: nothing better is
-    cut off. The bounds hold in this program only, not for the same followers elsewhere.
+    largest M's first, until ``seconds`` of work are over. Exact when a feasible point reaches ``value``: nothing
+    better is cut off. The bounds hold in this program only, not for the same followers elsewhere.
     """
-    began, bounds, pairs = time.perf_counter(), image.bounds, image.mpec.complementarity
+    clock, bounds, pairs = WorkClock(), image.bounds, image.mpec.complementarity
     extremes = Extremes(_relaxation(image, value), HighsOptions(threads=limits.threads, presolve=False))
     if not extremes.feasible():
         return image
     multiplier, slack = bounds.multiplier_upper.copy(), np.full(len(pairs), np.inf)
     first = len(image.mpec.columns)
     for k in np.argsort(-_largest(image), kind="stable").tolist():
-        if time.perf_counter() - began > seconds:
+        if clock.seconds() > seconds or limits.stopped():
             break
         entry = int(image.binaries[k])
         multiplier[entry] = extremes.greatest(int(pairs.multiplier[entry]), [(first + k, 1.0)])
