@@ -154,7 +154,7 @@ def _round(
     run = replace(run, rounds=(*run.rounds, round_))
     if run.has_met(limits.gap):
         return run, _settled(run)
-    if answer.status != "optimal":
+    if answer.status != "optimal" or limits.stopped():
         return run, "time_limit"
     for k, u in enumerate(run.stored):
         if np.max(np.abs(u - worst.scenario)) <= _SAME * (1 + np.max(np.abs(u))):

@@ -84,6 +84,30 @@ def test_a_robust_run_ends_with_its_best_plan() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize("integer", [False, True])
+def test_an_interrupt_of_a_run_with_late_decisions_returns_its_best_plan(integer: bool) -> None:  # noqa: FBT001
+    """Min 2 z + max_u min {3 y : y >= u - z}, u in {1, 3} or [1, 3]: the first master knows one scenario only."""
+    m = pyo.ConcreteModel()
+    m.z = pyo.Var(bounds=(0, 5))
+    m.u = bl.Uncertain(within=bl.uncertainty.Box(1, 3) if integer else bl.uncertainty.Scenarios([1.0, 3.0]))
+    m.later = bl.Recourse()
+    m.later.y = pyo.Var(domain=pyo.NonNegativeIntegers if integer else pyo.NonNegativeReals, bounds=(0, 5))
+    m.later.need = pyo.Constraint(expr=m.later.y >= m.u - m.z)
+    m.cost = pyo.Objective(expr=2 * m.z + 3 * m.later.y)
+    rounds: list[Iteration] = []
+
+    def press(news: Any) -> None:
+        if isinstance(news, Iteration) and not rounds:
+            rounds.append(news)
+            signal.raise_signal(signal.SIGINT)
+
+    solution = bl.solve(m, progress=press)
+    assert solution.status == "interrupted"
+    assert len(solution.iterations) == 1
+    assert solution.certificate is not None
+    assert solution.bound < solution.objective
+
+
 def test_the_second_interrupt_is_an_exception() -> None:
     with interruptible() as stopped:
         assert not stopped()
