@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import sympy
@@ -112,7 +112,7 @@ def _follower_sections(system: FollowerSystem, names: Names) -> Iterator[Section
     yield Section(
         f"Follower `{system.name}`", (sentence, *(moved if system.others else ())), (goal, *slacks, *_more(system))
     )
-    yield Section("Lagrangian", (), (joined(("L =", "L ="), written(system.lagrangian, names)),))
+    yield Section("Lagrangian", (), tuple(_lagrangian(system, names)))
     slopes = zip(system.symbols[:MOST_LINES], system.stationarity, strict=False)
     yield Section(
         "Stationarity",
@@ -136,6 +136,18 @@ def _follower_sections(system: FollowerSystem, names: Names) -> Iterator[Section
         (f"Subject to stationarity and nonnegative multipliers{over}; its optimum is that of the follower.",),
         (joined(("\\max", "max"), written(system.dual, names)),),
     )
+
+
+def _lagrangian(system: FollowerSystem, names: Mapping[sympy.Symbol, str]) -> Iterator[Formula]:
+    """Yield the Lagrangian term by term: the objective, minimised, less each multiplier times its slack."""
+    penalties = sum((one.multiplier * one.slack for one in system.conditions), start=sympy.Integer(0))
+    yield joined(("L =", "L ="), written(sympy.expand(system.lagrangian + penalties), names))
+    for one in system.conditions[:MOST_LINES]:
+        parts = written(one.multiplier, names), written(one.slack, names)
+        yield Formula(
+            f"\\quad - {parts[0].latex} \\left({parts[1].latex}\\right)", f"    - {parts[0].text}*({parts[1].text})"
+        )
+    yield from _more(system)
 
 
 def _more(system: FollowerSystem) -> Iterator[Formula]:

@@ -18,4 +18,5 @@ html_theme_options = {"light_css_variables": {"code-font-size": "75%"}}
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
+highlight_options = {"pycon": {"stripnl": True}}  # a blank line ends a doctest, and is not to be seen
 copybutton_exclude = ".linenos, .gp, .go"

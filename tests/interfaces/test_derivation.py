@@ -94,3 +94,19 @@ def test_of_many_followers_some_are_derived_and_the_others_counted():
     assert len(derivation.followers) == 2
     assert "7 more (f[2], f[3], f[4], f[5], f[6] ...)" in derivation.markdown
     assert "over the primal variables too" in derivation.markdown
+
+
+def test_the_lagrangian_is_written_term_by_term():
+    """(1 + t) x + 4 z - a (x + z - 2) - c (2 - x) - b x - d z: that is the Lagrangian."""
+    m = toll()
+    derivation = bl.derivation(m)
+    (section,) = (one for one in derivation.sections if one.title == "Lagrangian")
+    assert len(section.formulas) == 5
+    symbols = {str(symbol): symbol for symbol in derivation.followers[0].lagrangian.free_symbols}
+    plain = {name: sympy.Symbol(f"s{k}", real=True) for k, name in enumerate(sorted(symbols, key=len, reverse=True))}
+    text = "".join(formula.text for formula in section.formulas).removeprefix("L = ")
+    for name, stand_in in plain.items():
+        text = text.replace(name, str(stand_in))
+    written = sympy.sympify(text, locals={str(symbol): symbol for symbol in plain.values()})
+    wanted = derivation.followers[0].lagrangian.subs({symbols[name]: stand_in for name, stand_in in plain.items()})
+    assert sympy.expand(written - wanted) == 0
