@@ -11,6 +11,7 @@ branch and bound. Where rows are violated is a question without prices, and conv
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,8 +70,10 @@ class BilinearAdversary:
         """How the answers are found, in words."""
         return "its bilinear game against the recourse, by spatial branch and bound (SCIP)"
 
-    def worst(self, point: Floats, gap: float) -> Worst:
+    def worst(self, point: Floats, gap: float, deadline: float | None = None) -> Worst | None:
         """Return the worst scenario at the early decisions of ``point`` ``(n,)``, within the relative ``gap``.
+
+        Where the deadline passes first, one that is known with the bound that is proven; None where none is.
 
         Raises
         ------
@@ -86,10 +89,15 @@ class BilinearAdversary:
             raise NotApplicable(refused.where, refused.reason) from refused
         stage, described = priced.stage, self.within.polyhedral()
         free = replace(stage, cost=np.zeros(len(stage.cost)))
-        violated = GameOracle(described, RecourseSolver(free, threads), threads).most_violated(free, gap, None)
-        if violated is not None and violated.value > VIOLATION:
+        violated = GameOracle(described, RecourseSolver(free, threads), threads).most_violated(free, gap, deadline)
+        if violated is None:
+            return None
+        if violated.value > VIOLATION:
             return Worst(violated.scenario, self.evaluation.answer(point, violated.scenario), np.inf)
-        u, claimed, bound = self._dearest(priced, gap)
+        found = self._dearest(priced, gap, deadline)
+        if found is None:
+            return None
+        u, claimed, bound = found
         late = self.evaluation.answer(point, u)
         room = _AGREEMENT * (1 + abs(late.cost))
         if not abs(late.cost - claimed) <= room or late.cost > bound + room:
@@ -99,11 +107,14 @@ class BilinearAdversary:
             )
         return Worst(u, late, max(bound, late.cost))
 
-    def _dearest(self, priced: PricedStage, gap: float) -> tuple[Floats, float, float]:
+    def _dearest(self, priced: PricedStage, gap: float, deadline: float | None) -> tuple[Floats, float, float] | None:
         """Return the scenario, the value that nature's game claims for it, and the proven bound."""
         game = priced_game(priced, self.within.polyhedral())
         image = compile_program(game, KKT(SOS1()), threads=self.evaluation.threads, solver="scip")
-        answer = optimise(image, Limits(gap, None, self.evaluation.threads))
+        remaining = None if deadline is None else max(deadline - time.perf_counter(), 0.1)
+        answer = optimise(image, Limits(gap, remaining, self.evaluation.threads))
+        if answer.point is None and answer.status == "time_limit":
+            return None
         if answer.point is None:
             raise SolverFailure(f"nature's bilinear game ended as {answer.status}; bound the variables of recourse")
         u = image.source_point(answer.point)[: self.within.dimension]

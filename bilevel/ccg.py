@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bilevel.adversaries import waits_and_sees
+from bilevel.clock import Clock
 from bilevel.errors import InvalidGame, NotApplicable, SavedRunError
 from bilevel.iterations import Iteration
 from bilevel.nature import moves, moving_sets, nature_set
@@ -209,7 +210,8 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
             "nature stands in rows, or multiplies recourse that is integer or its set is not convex; leave out costs",
         )
     elif waits_and_sees(program):
-        return solve_wait_and_see(program, within, limits, chosen.max_iterations, progress, files)
+        clock = Clock(limits, began, 0.0, chosen.master_seconds, chosen.oracle_seconds)
+        return solve_wait_and_see(program, within, clock, chosen, progress, files)
     try:
         two_stage = split(program)
     except refusal.NotApplicable as refused:

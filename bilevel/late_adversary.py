@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,17 +66,24 @@ class LateAdversary:
             raise SolverFailure(f"the recourse ended as {outcome.status} at a fixed first stage; bound its variables")
         return LateAnswer(outcome.objective, outcome.point, row_duals, column_duals)
 
-    def worst(self, point: Floats, gap: float) -> Worst:
-        """Return the worst scenario and what happens there; the first without an answer is worst."""
+    def worst(self, point: Floats, gap: float, deadline: float | None = None) -> Worst | None:
+        """Return the worst scenario and what happens there; the first without an answer is worst.
+
+        After the deadline the worst of those known, without a bound; None where none is.
+        """
         del gap
-        answers = []
+        answers: list[LateAnswer] = []
         for u in self.points:
+            if deadline is not None and time.perf_counter() > deadline:
+                break
             answer = self.answer(point, u)
             if np.isinf(answer.cost):
                 return Worst(u, answer, np.inf)
             answers.append(answer)
+        if not answers:
+            return None
         k = int(np.argmax([answer.cost for answer in answers]))
-        return Worst(self.points[k], answers[k], answers[k].cost)
+        return Worst(self.points[k], answers[k], answers[k].cost if len(answers) == len(self.points) else np.inf)
 
     @property
     def name(self) -> str:

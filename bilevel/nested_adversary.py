@@ -7,6 +7,7 @@ another integer decision. The worst case may lie inside the set, so its vertices
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,8 +47,10 @@ class NestedAdversary:
         """How the answers are found, in words."""
         return f"nested column-and-constraint generation; rows missed by less than {VIOLATED:g} count as held"
 
-    def worst(self, point: Floats, gap: float) -> Worst:
+    def worst(self, point: Floats, gap: float, deadline: float | None = None) -> Worst | None:
         """Return the worst scenario at the early decisions of ``point`` ``(n,)``, within the relative ``gap``.
+
+        After the deadline the worst of those known, without a bound: some scenario may have no recourse at all.
 
         Raises
         ------
@@ -65,6 +68,8 @@ class NestedAdversary:
                 best = Worst(u, late, upper)
             if np.isfinite(upper) and upper - best.late.cost <= gap * max(1.0, abs(upper)):
                 return Worst(best.scenario, best.late, max(upper, best.late.cost))
+            if deadline is not None and time.perf_counter() > deadline:
+                return Worst(best.scenario, best.late, np.inf)
             decision = np.round(late.response[whole])
             if any(np.array_equal(decision, known) for known in stored):
                 raise SolverFailure(
@@ -72,7 +77,10 @@ class NestedAdversary:
                     f"{best.late.cost:.9g} and {upper:.9g}; rescale the rows of recourse, or ask for a larger gap"
                 )
             stored.append(decision)
-            u, upper = self._proposed(forms, stored, gap)
+            proposed = self._proposed(forms, stored, gap, deadline)
+            if proposed is None:
+                return Worst(best.scenario, best.late, np.inf)
+            u, upper = proposed
         raise SolverFailure(f"no worst case of integer recourse in {_ROUNDS} rounds; ask for a larger gap")
 
     def _forms(self, point: Floats) -> LateForms:
@@ -81,13 +89,19 @@ class NestedAdversary:
         except refusal.NotApplicable as refused:
             raise NotApplicable(refused.where, refused.reason) from refused
 
-    def _proposed(self, forms: LateForms, stored: list[Floats], gap: float) -> tuple[Floats, float]:
+    def _proposed(
+        self, forms: LateForms, stored: list[Floats], gap: float, deadline: float | None
+    ) -> tuple[Floats, float] | None:
+        """Return a scenario that the stored decisions answer worst, and a bound; None when time was over before."""
         try:
             game = inner_master(forms, self.within.polyhedral(), stored)
         except refusal.NotApplicable as refused:
             raise NotApplicable(refused.where, refused.reason) from refused
         image = compile_automatically(game, self.evaluation.threads)
-        answer = optimise(image, Limits(0.5 * gap, None, self.evaluation.threads))
+        remaining = None if deadline is None else max(deadline - time.perf_counter(), 0.1)
+        answer = optimise(image, Limits(0.5 * gap, remaining, self.evaluation.threads))
+        if answer.point is None and answer.status == "time_limit":
+            return None
         if answer.point is None:
             raise SolverFailure(f"nature's game against integer recourse ended as {answer.status}; rescale its rows")
         return image.source_point(answer.point)[: self.within.dimension], -answer.bound

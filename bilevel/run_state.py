@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from bilevel.clock import Clock
 from bilevel.growing import GrowingHighs
 from bilevel.iterations import Iteration
 from bilevel.optimise import Limits
@@ -20,9 +20,6 @@ from reformulations.programs import BilevelProgram, Floats
 from reformulations.two_stage import TwoStage, master
 
 Start = Callable[[Image], Floats | None]
-
-_GRACE = 0.1
-"""Share of the time limit that nature may use beyond it, so that the last master's plan is not thrown away."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,23 +88,23 @@ class Setting:
             return master(self.two_stage, stored)
         return parametric_master(self.two_stage, self.moving, stored)
 
+    @property
+    def clock(self) -> Clock:
+        """How long the run, its masters and nature's answers may take."""
+        return Clock(self.limits, self.began, self.earlier, self.master_seconds, self.oracle_seconds)
+
     def seconds(self) -> float:
         """Return the seconds since the run began, those before it was interrupted included."""
-        return self.earlier + time.perf_counter() - self.began
+        return self.clock.seconds()
 
     def is_over(self) -> bool:
         """Tell whether the time limit of the run has passed, or it was asked to stop."""
-        limit = self.limits.time_limit
-        return self.limits.stopped() or (limit is not None and time.perf_counter() - self.began >= limit)
+        return self.clock.is_over()
 
     def remaining(self, patience: float) -> float | None:
         """Return the seconds for the next master, a moment at least."""
-        now, limit, own = time.perf_counter(), self.limits.time_limit, self.master_seconds
-        left = [] if limit is None else [max(self.began + limit - now, 0.1)]
-        return min([*left, *([] if own is None else [own * patience])], default=None)
+        return self.clock.remaining(patience)
 
     def deadline(self, patience: float) -> float | None:
         """Return until when nature may answer."""
-        now, limit, own = time.perf_counter(), self.limits.time_limit, self.oracle_seconds
-        left = [] if limit is None else [max(self.began + limit, now + _GRACE * limit)]
-        return min([*left, *([] if own is None else [now + own * patience])], default=None)
+        return self.clock.deadline(patience)

@@ -8,18 +8,19 @@ adversary take the best of the followers' optimal responses for the leader.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bilevel.adversaries import Adversary, adversary_for
+from bilevel.adversaries import Adversary, adversary_for, is_finite
+from bilevel.clock import Clock
 from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
 from bilevel.iterations import Iteration, IterationTable, Kind
 from bilevel.late_adversary import LateAdversary, Worst
 from bilevel.masters import compile_master
-from bilevel.optimise import Limits, optimise
+from bilevel.optimise import optimise
 from bilevel.pipeline import Image
 from bilevel.resume import Files
 from bilevel.robust_answer import RobustAnswer, RobustStatus
@@ -30,6 +31,9 @@ from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.scenario_masters import scenario_master
 from reformulations.uncertainty import UncertaintySet
 
+if TYPE_CHECKING:
+    from bilevel.ccg import CCG
+
 _MASTER_SHARE, _ORACLE_SHARE = 0.6, 0.3
 """What master and adversary may leave open, as shares of the gap."""
 
@@ -38,7 +42,6 @@ _SAME = 1e-7
 
 
 _OPEN: RobustStatus = "feasible"
-NO_FILES = Files()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,14 +65,15 @@ class _Best:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Run:
-    """Where a run stands; ``earlier`` are the seconds before it was interrupted."""
+    """Where a run stands; looseness and patience as in :class:`bilevel.run_state.State`."""
 
     stored: tuple[Floats, ...]
     lower: float = -np.inf
     best: _Best | None = None
     image: Image | None = None
     rounds: tuple[Iteration, ...] = field(default=())
-    earlier: float = 0.0
+    looseness: float = 0.0
+    patience: float = 1.0
 
     @property
     def upper(self) -> float:
@@ -83,10 +87,10 @@ class _Run:
 def solve_wait_and_see(
     program: BilevelProgram,
     within: UncertaintySet,
-    limits: Limits,
-    most: int,
+    clock: Clock,
+    options: CCG,
     progress: Callable[[Iteration], None] | None,
-    files: Files = NO_FILES,
+    files: Files,
 ) -> RobustAnswer:
     """Solve a game for which :func:`bilevel.adversaries.waits_and_sees`.
 
@@ -99,25 +103,39 @@ def solve_wait_and_see(
     SavedRunError
         When a file cannot be read or written.
     """
-    began = time.perf_counter()
+    limits = clock.limits
+    _refuse_options(options, within)
     try:
         timing = timing_of(program)
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
     adversary = adversary_for(program, timing, within, limits.threads)
-    run, status = _Run((_nearest(adversary, within.nominal()),)), _OPEN
+    run, status = _Run((_nearest(adversary, within.nominal()),), looseness=options.master_gap or 0.0), _OPEN
     if files.resume is not None:
-        run = _resumed(adversary, files.resume.read(), limits.threads)
+        saved = files.resume.read()
+        clock, run = replace(clock, earlier=saved.seconds), _resumed(adversary, saved, limits.threads)
         if run.has_met(limits.gap):
-            return _answer(adversary, run, _settled(run), began)
-    _save(files, run, began)
-    for _ in range(most - len(run.rounds)):
-        run, ended = _round(adversary, run, limits, began, progress)
-        _save(files, run, began)
+            return _answer(adversary, run, _settled(run), clock)
+    _save(files, run, clock)
+    for _ in range(options.max_iterations - len(run.rounds)):
+        run, ended = _round(adversary, run, clock, progress)
+        _save(files, run, clock)
         if ended is not None:
             status = ended
             break
-    return _answer(adversary, run, status, began)
+    return _answer(adversary, run, status, clock)
+
+
+def _refuse_options(options: CCG, within: UncertaintySet) -> None:
+    """Refuse what a run can be asked only where recourse is linear and nobody waits."""
+    if options.oracle == "game" or (options.oracle == "vertices" and not is_finite(within)):
+        raise NotApplicable(
+            f"CCG(oracle={options.oracle!r})",
+            "recourse has followers, integer variables or uncertain prices, and nature's answer follows from that; "
+            "leave it out",
+        )
+    if not isinstance(options.start, str) or options.start == "none":
+        raise NotApplicable("CCG(start=...)", "a run with such recourse begins with the nominal scenario; leave it out")
 
 
 def _nearest(adversary: Adversary, u: Floats) -> Floats:
@@ -127,42 +145,77 @@ def _nearest(adversary: Adversary, u: Floats) -> Floats:
 
 
 def _round(
-    adversary: Adversary,
-    run: _Run,
-    limits: Limits,
-    began: float,
-    progress: Callable[[Iteration], None] | None,
+    adversary: Adversary, run: _Run, clock: Clock, progress: Callable[[Iteration], None] | None
 ) -> tuple[_Run, RobustStatus | None]:
     """Solve one master and let nature answer; the status is None where another round is needed."""
-    master = scenario_master(adversary.program, adversary.timing, run.stored)
+    limits, master = clock.limits, scenario_master(adversary.program, adversary.timing, run.stored)
     try:
         image = compile_master(master, None, limits.threads)
     except InfeasibleGame:
         return run, "infeasible"
-    answer = optimise(image, replace(limits, gap=_MASTER_SHARE * limits.gap, time_limit=_left(limits, began)))
+    gap = _master_gap(run, limits.gap)
+    answer = optimise(image, replace(limits, gap=gap, time_limit=clock.remaining(run.patience)))
     run = replace(run, image=image, lower=max(run.lower, answer.bound))
+    stopped = clock.is_over() or (answer.status != "optimal" and clock.master_seconds is None)
     if answer.point is None:
-        return run, {"infeasible": "infeasible", "unbounded": "unbounded"}.get(answer.status, "time_limit")  # type: ignore[return-value]
-    solved = image.source_point(answer.point)
-    source, first = _early_point(adversary, solved)
-    worst = adversary.worst(source, _ORACLE_SHARE * limits.gap)
-    if first + worst.bound < run.upper:
-        run = replace(run, best=_Best(master, solved, worst, first, answer.point, len(run.stored)))
-    round_ = _iteration(adversary.program, run, worst, run.earlier + time.perf_counter() - began)
-    if progress is not None:
-        progress(round_)
-    run = replace(run, rounds=(*run.rounds, round_))
+        ended: dict[str, RobustStatus] = {"infeasible": "infeasible", "unbounded": "unbounded"}
+        status = ended.get(answer.status, "time_limit" if stopped else None)
+        return (_sterner(run) if status is None else run), status
+    run, attacked = _attacked(adversary, run, clock, (master, image.source_point(answer.point), answer.point), progress)
     if run.has_met(limits.gap):
         return run, _settled(run)
-    if answer.status != "optimal" or limits.stopped():
+    if stopped or clock.is_over() or (attacked is None and clock.oracle_seconds is None):
         return run, "time_limit"
+    if attacked is None:
+        return _sterner(run), None
+    is_open = bool(np.isinf(attacked.bound) and np.isfinite(attacked.late.cost))
+    inexact = answer.status != "optimal" or is_open or run.looseness > _MASTER_SHARE * limits.gap
+    return _continued(run, attacked, inexact=inexact), None
+
+
+def _attacked(
+    adversary: Adversary,
+    run: _Run,
+    clock: Clock,
+    plan: tuple[BilevelProgram, Floats, Floats],
+    progress: Callable[[Iteration], None] | None,
+) -> tuple[_Run, Worst | None]:
+    """Let nature answer a plan (the master, its primal-dual point, its point of the MPEC) and record the round."""
+    master, solved, mpec_point = plan
+    source, first = _early_point(adversary, solved)
+    worst = adversary.worst(source, _ORACLE_SHARE * clock.limits.gap, clock.deadline(run.patience))
+    if worst is None:
+        return run, None
+    if first + worst.bound < run.upper:
+        run = replace(run, best=_Best(master, solved, worst, first, mpec_point, len(run.stored)))
+    round_ = _iteration(adversary.program, run, worst, clock.seconds())
+    if progress is not None:
+        progress(round_)
+    return replace(run, rounds=(*run.rounds, round_)), worst
+
+
+def _master_gap(run: _Run, gap: float) -> float:
+    """Return the relative gap of the next master: half the distance of the bounds, within looseness and tolerance."""
+    distance = (run.upper - run.lower) / max(1.0, abs(run.upper)) if np.isfinite(run.upper) else np.inf
+    return max(_MASTER_SHARE * gap, min(0.5 * distance, run.looseness))
+
+
+def _continued(run: _Run, worst: Worst, *, inexact: bool) -> _Run:
+    """Store the scenario, or ask the same master again more sternly where it is stored and something was inexact."""
     for k, u in enumerate(run.stored):
         if np.max(np.abs(u - worst.scenario)) <= _SAME * (1 + np.max(np.abs(u))):
+            if inexact:
+                return _sterner(run)
             raise SolverFailure(
                 f"scenario {k + 1} came back although it is stored, while the bounds are {run.lower:.9g} and "
                 f"{run.upper:.9g}: the solver's tolerances decide; rescale the late rows, or ask for a larger gap"
             )
-    return replace(run, stored=(*run.stored, worst.scenario)), None
+    return replace(run, stored=(*run.stored, worst.scenario))
+
+
+def _sterner(run: _Run) -> _Run:
+    """Return the run whose next master has a tenth of the gap and twice the time."""
+    return replace(run, looseness=0.1 * run.looseness, patience=2 * run.patience)
 
 
 def _early_point(adversary: Adversary, solved: Floats) -> tuple[Floats, float]:
@@ -177,15 +230,15 @@ def _settled(run: _Run) -> RobustStatus:
     return "feasible" if run.image is not None and run.image.assumes else "optimal"
 
 
-def _save(files: Files, run: _Run, began: float) -> None:
+def _save(files: Files, run: _Run, clock: Clock) -> None:
     if files.save is None:
         return
-    plan, best, seconds = None, run.best, run.earlier + time.perf_counter() - began
+    plan, best = None, run.best
     if best is not None:
         worst = best.worst
         response = worst.late.response
         plan = SavedPlan(best.mpec_point, best.stored, worst.scenario, worst.late.cost, worst.bound, response)
-    files.save.write(SavedRun(run.stored, 1, run.lower, run.upper, seconds, run.rounds, plan))
+    files.save.write(SavedRun(run.stored, 1, run.lower, run.upper, clock.seconds(), run.rounds, plan))
 
 
 def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> _Run:
@@ -199,13 +252,7 @@ def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> _Run
         evaluation = adversary if isinstance(adversary, LateAdversary) else adversary.evaluation
         worst = Worst(plan.scenario, evaluation.answer(source, plan.scenario), plan.bound)
         best = _Best(master, solved, worst, first, plan.mpec_point, plan.stored)
-    return _Run(saved.scenarios, saved.lower, best, image, saved.rounds, saved.seconds)
-
-
-def _left(limits: Limits, began: float) -> float | None:
-    if limits.time_limit is None:
-        return None
-    return max(limits.time_limit - (time.perf_counter() - began), 0.1)
+    return _Run(saved.scenarios, saved.lower, best, image, saved.rounds)
 
 
 def _iteration(program: BilevelProgram, run: _Run, worst: Worst, seconds: float) -> Iteration:
@@ -216,7 +263,7 @@ def _iteration(program: BilevelProgram, run: _Run, worst: Worst, seconds: float)
     return Iteration(lower, upper, worst.scenario, seconds, kind)
 
 
-def _answer(adversary: Adversary, run: _Run, status: RobustStatus, began: float) -> RobustAnswer:
+def _answer(adversary: Adversary, run: _Run, status: RobustStatus, clock: Clock) -> RobustAnswer:
     best, sense = run.best, float(adversary.program.objectives.sense[LEADER])
     solved = status not in ("infeasible", "unbounded")
     notes = () if run.image is None else run.image.notes
@@ -231,7 +278,7 @@ def _answer(adversary: Adversary, run: _Run, status: RobustStatus, began: float)
         image=run.image,
         assumes=() if run.image is None else run.image.assumes,
         notes=(f"nature answers by {adversary.name}", *notes),
-        seconds=run.earlier + time.perf_counter() - began,
+        seconds=clock.seconds(),
         way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
         source=adversary.program,
     )

@@ -216,3 +216,26 @@ def test_much_random_recourse_agrees_with_all_choices_of_rows(case: Case) -> Non
 @settings(max_examples=300, deadline=None)
 def test_much_random_recourse_that_fails_in_some_scenarios_agrees_with_all_choices_of_rows(case: Case) -> None:
     check(case, 1e-3)
+
+
+@pytest.mark.parametrize("method", [bl.CCG(master_gap=0.3), bl.CCG(master_seconds=1e-3, oracle_seconds=1e-2)])
+def test_masters_and_answers_that_are_cut_short_get_more(method: bl.CCG) -> None:
+    solution = bl.solve(two_ways(bl.uncertainty.Box(0, 2)), method=method)
+    assert solution.status == "optimal"
+    assert solution.objective == pytest.approx(1.15)
+    assert all(r.lower <= 1.15 + 1e-6 and r.upper >= 1.15 - 1e-6 for r in solution.iterations)
+
+
+@pytest.mark.parametrize("limit", [1e-3, 0.1])
+def test_bounds_hold_at_any_time_limit(limit: float) -> None:
+    solution = bl.solve(two_ways(bl.uncertainty.Box(0, 2)), time_limit=limit)
+    assert solution.status in {"optimal", "time_limit"}
+    assert solution.bound is None or solution.bound <= 1.15 + 1e-6
+    assert solution.objective is None or solution.objective >= 1.15 - 1e-6
+
+
+def test_options_for_linear_recourse_are_refused() -> None:
+    with pytest.raises(bl.NotApplicable, match=r"CCG\(oracle='vertices'\)"):
+        bl.solve(two_ways(bl.uncertainty.Box(0, 2)), method=bl.CCG(oracle="vertices"))
+    with pytest.raises(bl.NotApplicable, match=r"CCG\(start=\.\.\.\)"):
+        bl.solve(two_ways(bl.uncertainty.Box(0, 2)), method=bl.CCG(start=[1.0]))
