@@ -145,7 +145,8 @@ def _compile(
     linear = Potentials(left_over="refused" if solver == "highs" else "kept").apply(optimality.program)
     to_source = lifted.recover @ without_products.recover @ canonical.recover @ optimality.recover @ linear.recover
     mpec = linear.program
-    by_intervals = chains is not None or not (_needs_bounds(method) or _multiplies_multipliers(mpec))
+    wanted = _multiplies_multipliers(mpec) or _needs_bounds(method, mpec, given)
+    by_intervals = chains is not None or not wanted
     if known is None and by_intervals:
         mpec, bounds = interval_bounds(mpec)
         _refuse_without_point(mpec, bounds, linear.program, source.players, threads)
@@ -241,10 +242,19 @@ def _spatial(mpec: MPEC, bounds: Bounds, method: Method) -> tuple[Reduced[Spatia
     return Reduced(program, written.recover), big_m.binaries_of(mpec, bounds)
 
 
-def _needs_bounds(method: Method) -> bool:
+def _needs_bounds(method: Method, mpec: MPEC, given: object) -> bool:
     if isinstance(method, KKT):
         return isinstance(method.complementarity, BigM)
-    return isinstance(method, StrongDuality)
+    return isinstance(method, StrongDuality) and (given is not None or not _has_bounded_factors(mpec))
+
+
+def _has_bounded_factors(mpec: MPEC) -> bool:
+    """Tell whether all factors of products, those of the strong-duality rows too, are bounded and no multipliers."""
+    terms = (mpec.products, mpec.rows.products, strong_duality.gap_products(mpec))
+    used = np.concatenate([side for products in terms for side in (products.left, products.right)])
+    lower, upper = mpec.columns.lower[used], mpec.columns.upper[used]
+    finite = np.isfinite(lower).all() and np.isfinite(upper).all()
+    return bool(finite and not np.isin(used, mpec.complementarity.multiplier).any())
 
 
 def _refuse_products_in_rows(mpec: MPEC) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from reformulations.big_m import LARGEST_M
+from reformulations.choices import Factors, choice_rows
 from reformulations.convexity import convex_terms
 from reformulations.interval import propagate
 from reformulations.programs import (
@@ -35,7 +36,8 @@ class BinaryProducts:
 
         L b <= w <= U b,    y - U (1 - b) <= w <= y - L (1 - b)        with  L <= y <= U
 
-    leaves ``w = 0`` at ``b = 0`` and ``w = y`` at ``b = 1`` (Glover, Management Science 22(4), 1975).
+    leaves ``w = 0`` at ``b = 0`` and ``w = y`` at ``b = 1`` (Glover, Management Science 22(4), 1975). Where exactly
+    one binary column of several is 1, their products with ``y`` sum to it (:mod:`reformulations.choices`).
     A square of a binary is the binary itself. An integer column ``x`` with bounds becomes
     ``x = l + sum_k 2^k b_k`` first, with one row that says so; a product in a convex block of the
     objective needs no expansion and keeps its integer. Bounds that are not declared are propagated
@@ -206,7 +208,9 @@ def _linearised(mpec: MPEC, terms: Product, chosen: Booleans, lower: Floats, upp
     column[~square] = n + where.ravel()
     entries = (treated.value, (treated.index, column))
     linear = sparse.coo_array(entries, shape=(1 + len(mpec.rows), n + count)).tocsr()
-    rows = envelope_rows(binary, other, n + np.arange(count), low, high, n + count, names)
+    factors = Factors(binary, other, n + np.arange(count), low, high)
+    rows = envelope_rows(binary, other, factors.product, low, high, n + count, names)
+    rows = rows.append(choice_rows(mpec.rows, columns.binary, factors, n + count))
     return _with_terms(mpec, terms.take(~chosen), sparse.csr_array(linear), columns.append(new), rows)
 
 

@@ -28,10 +28,18 @@ class StrongDuality:
     def apply(self, mpec: MPEC) -> Reduced[MPEC]:
         """Return the MPEC with strong-duality rows and no complementary pairs."""
         pairs = mpec.complementarity
-        owners = np.unique(pairs.owner[pairs.pairs])
-        gap = gap_rows(mpec, owners)
+        gap = gap_rows(mpec, _owners(pairs))
         image = replace(mpec, rows=mpec.rows.append(gap), complementarity=_equalities_only(pairs))
         return Reduced(image, Recovery.identity(len(mpec.columns)))
+
+
+def gap_products(mpec: MPEC) -> Product:
+    """Return the products that :class:`StrongDuality` writes, ``index`` counting the followers' rows."""
+    return gap_rows(mpec, _owners(mpec.complementarity)).products
+
+
+def _owners(pairs: Complementarity) -> Integers:
+    return np.unique(pairs.owner[pairs.pairs])
 
 
 def gap_rows(mpec: MPEC, owners: Integers) -> Rows:

@@ -19,6 +19,7 @@ from models.trilevel_stations.induction import Outcome
 from models.trilevel_stations.play import Round, play
 from models.trilevel_stations.report import checks, conjecture_table, mixed_strategies, scenario_table
 from models.trilevel_stations.voltages import Voltages, by_power_flow, by_table
+from models.trilevel_stations.window import window
 
 WIDTH = 120
 """Columns of the tables where the output is no terminal."""
@@ -71,9 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     profiles = [*found.cycle, found.decisions]
     path = [(price_of(p["station 1"], table.prices), price_of(p["station 2"], table.prices)) for p in profiles]
     regret = max(found.regrets.values())
-    console.print(scenario_table(data, voltages, outcomes), conjecture_table(data, voltages, mixed), sep="\n")
+    console.print(scenario_table(data, voltages, outcomes), str(window(data, voltages)), sep="\n", highlight=False)
+    console.print(conjecture_table(data, voltages, mixed))
     console.print(
-        f"best responses in pure prices: {found.status} after {found.rounds} rounds, regret at most {regret:.4g}"
+        f"best responses in pure prices: {found.status} after {found.rounds} rounds, at last {path[-1]}, "
+        f"regret at most {regret:.4g}",
+        highlight=False,
     )
     verdicts = checks(data, voltages, free, best, mixed)
     for says, good in verdicts.items():

@@ -13,8 +13,12 @@ from models import charts
 from models.charts import BLUE, DPI, GREEN, ORANGE, VERMILION
 from models.trilevel_stations.competition import Payoffs
 from models.trilevel_stations.data import Instance
-from models.trilevel_stations.induction import Outcome, at_subsidies
+from models.trilevel_stations.induction import Outcome, at_subsidies, monopoly_price
 from models.trilevel_stations.voltages import Voltages
+from models.trilevel_stations.window import split, window
+
+_JUMP = 0.01
+"""More than that between neighbouring subsidies is a group that moves, drawn as a gap."""
 
 Cycle = list[tuple[float, float]]
 
@@ -56,22 +60,33 @@ def payoff() -> Figure:
 
 def subsidy(data: Instance, voltages: Voltages) -> Figure:
     """Draw prices and voltages over the subsidy of the second station (the paper's figure 6)."""
-    figure = Figure(figsize=(11, 3.8), dpi=DPI, layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(12.5, 3.8), dpi=DPI, layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
     menu = data.subsidies[data.subsidies >= 0]
-    # the last way to break ties is the one towards the second station
-    outcomes = [list(at_subsidies(data, (0.0, float(s))))[-1] for s in menu]
     for j, colour in enumerate((BLUE, ORANGE)):
-        left.plot(menu, [o.price[j] for o in outcomes], color=colour, marker="o", ms=4, label=f"station {j + 1}")
-    left.set_title("Price against the subsidy of station 2")
-    left.set_ylabel("price")
+        price = [monopoly_price(data, j, float(s) if j else 0.0) for s in menu]
+        left.plot(menu, price, color=colour, marker="o", ms=4, label=f"station {j + 1}")
+    left.set_title("Price")
     left.set_ylim(bottom=0)
-    states = [voltages(*o.load_mw(data)) for o in outcomes]
-    right.plot(menu, [s.bus_5 for s in states], color=BLUE, marker="o", ms=4, label="bus 5 (station 1)")
-    right.plot(menu, [s.bus_6 for s in states], color=ORANGE, marker="o", ms=4, label="bus 6 (station 2)")
-    right.axhline(data.network["least_voltage_pu"], color=VERMILION, ls="--", label="limit")
-    right.set_title("Voltage, per unit")
-    for axes in (left, right):
+    limit, holds = data.network["least_voltage_pu"], window(data, voltages)
+    both = np.linspace(0.0, float(menu[-1]), 101)
+    # the last way to break ties is the one towards the second station
+    states = [voltages(*list(at_subsidies(data, (0.0, float(s))))[-1].load_mw(data)) for s in both]
+    jumps = np.concatenate([[False], np.abs(np.diff([s.bus_6 for s in states])) > _JUMP])
+    between = np.linspace(holds.first_moves, holds.second_moves, 41)
+    split_states = [voltages(*split(data, float(s)).load_mw(data)) for s in between]
+    for bus, colour in (("bus_5", BLUE), ("bus_6", ORANGE)):
+        name = f"bus {bus[-1]}"
+        middle.plot(both, np.where(jumps, np.nan, [getattr(s, bus) for s in states]), color=colour, lw=2, label=name)
+    right.plot(between, [s.least for s in split_states], color=BLUE, lw=2, label="lowest, at bus 5")
+    middle.set_title("Voltage, per unit")
+    right.set_title("One group at each station, enlarged")
+    right.set_ylim(limit - 0.004, limit + 0.004)
+    for axes in (middle, right):
+        axes.axhline(limit, color=VERMILION, ls="--", label="limit")
+        if holds.holds_until is not None:
+            axes.axvspan(holds.first_moves, holds.holds_until, color=GREEN, alpha=0.2, lw=0, label="voltages hold")
+    for axes in (left, middle, right):
         axes.set_xlabel("subsidy of station 2")
         axes.legend()
     return figure
@@ -113,11 +128,22 @@ def competition(table: Payoffs, mixed: bl.MixedEquilibrium, path: Cycle) -> Figu
     left.set_ylabel("probability")
     left.set_xlim(-0.5, 8)
     left.legend()
-    for j, colour in enumerate((BLUE, ORANGE)):
-        right.plot([pair[j] for pair in path], color=colour, marker="o", ms=5, label=f"station {j + 1}")
-    right.set_title("Best responses, round by round, until they return")
-    right.set_xlabel("round")
-    right.set_ylabel("price")
-    right.set_ylim(bottom=0)
+    for station, colour, payoff in ((0, BLUE, table.first), (1, ORANGE, table.second.T)):
+        # where no price earns anything all prices are best: nothing to draw
+        best = payoff.argmax(axis=0)
+        own, given = table.prices[best], table.prices
+        earns = payoff.max(axis=0) > 0
+        pair = (own[earns], given[earns]) if station == 0 else (given[earns], own[earns])
+        right.plot(
+            *pair, "o" if station == 0 else "s", color=colour, ms=6, label=f"best answer of station {station + 1}"
+        )
+    ends = [*path, path[0]] if len(path) > 1 else path
+    name = "best answers in turn: a cycle" if len(path) > 1 else "equilibrium"
+    right.plot([one for one, _ in ends], [two for _, two in ends], color="black", lw=1, marker=".", label=name)
+    right.set_title("Best answers, and where they lead")
+    right.set_xlabel("price of station 1")
+    right.set_ylabel("price of station 2")
+    right.set_xlim(-0.3, 8)
+    right.set_ylim(-0.3, 8)
     right.legend()
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyomo.environ as pyo
@@ -25,14 +25,15 @@ class Round:
 
 
 def play(data: Instance, voltages: Voltages) -> Iterator[Round]:
-    """Yield rounds until the voltages hold, or nothing is left; the first is the game without limits of voltage.
+    """Yield rounds until the voltages hold, or nothing is left; in the first the stations are alone, without subsidies.
 
     Every outcome with voltages in their limits is in the last game, because voltages fall in both loads, so that its
     optimum is the one of the game with the power flow.
     """
     too_high: list[tuple[float, float]] = []
+    offered = replace(data, subsidies=np.zeros(1))
     while True:
-        m = trilevel_stations(data, too_high)
+        m = trilevel_stations(offered, too_high)
         solution = bl.solve(m, threads=1)
         if solution.point is None:
             yield Round(solution, None, None)
@@ -44,6 +45,7 @@ def play(data: Instance, voltages: Voltages) -> Iterator[Round]:
         if is_safe(data, state):
             return
         too_high.append(loads)
+        offered = data
 
 
 def outcome_of(m: pyo.ConcreteModel) -> Outcome:

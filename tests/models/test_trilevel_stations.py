@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ import bilevel as bl
 from models.tables import DataError
 from models.trilevel_stations import __main__
 from models.trilevel_stations.competition import best_responses, first_mover, payoffs, price_of
-from models.trilevel_stations.data import FOLDER, GROUPS, STATIONS, read_instance
+from models.trilevel_stations.data import FOLDER, GROUPS, STATIONS, Instance, read_instance
 from models.trilevel_stations.game import trilevel_stations
 from models.trilevel_stations.induction import at_prices, at_subsidies, cheapest, is_safe, monopoly_price
 from models.trilevel_stations.play import outcome_of, play
 from models.trilevel_stations.voltages import by_power_flow, by_table
+from models.trilevel_stations.window import moves_at, window
 
 NEEDS_PANDAPOWER = pytest.mark.skipif(
     importlib.util.find_spec("pandapower") is None, reason="pandapower, the extra power, is not installed"
@@ -82,6 +84,7 @@ def test_power_flow_gives_the_voltages_of_the_scenarios() -> None:
         state = flow(*loads)
         assert (state.bus_5, state.bus_6) == pytest.approx((five, six), abs=6e-5)
     assert np.isnan(flow(5000, 0).least)
+    assert window(read_instance(), flow).holds_until == pytest.approx(2.2436, abs=1e-3)
 
 
 def test_table_is_near_the_power_flow_and_falls_in_both_loads() -> None:
@@ -89,7 +92,7 @@ def test_table_is_near_the_power_flow_and_falls_in_both_loads() -> None:
     for loads, five, six in SPECIFIED:
         state = table(*loads)
         assert (state.bus_5, state.bus_6) == pytest.approx((five, six), abs=1e-3)
-    grid = np.arange(0, 301, 20)
+    grid = np.arange(0, 301, 20)  # the points of the table
     least = np.array([[table(a, b).least if a + b <= 300 else np.nan for b in grid] for a in grid])
     assert not np.any(np.diff(least, axis=0) > 0)
     assert not np.any(np.diff(least, axis=1) > 0)
@@ -120,6 +123,24 @@ def test_monopoly_prices_fall_by_half_the_subsidy() -> None:
     assert {way.place for way in at_subsidies(data, (0.0, 3.75))} == {(1, 1)}
 
 
+def test_safe_subsidies_end_where_the_group_that_moved_buys_too_much() -> None:
+    """
+    Group 1 moves at 8 - p2 = 4.5, group 2 at 9 - p2 = 6.5, so at 1.5 and 3.5; but x = 1.875 + s/4 loads bus 6 more and
+    more, and long before 3.5 bus 5 is below the limit. Enumeration of the menu tells the same.
+    """
+    data, voltages = read_instance(), by_table()
+    assert moves_at(data).tolist() == [1.5, 3.5]
+    found = window(data, voltages)
+    assert (found.first_moves, found.second_moves) == (1.5, 3.5)
+    assert found.holds_until is not None
+    assert voltages(162.5, 50 * (1.875 + found.holds_until / 4)).least == pytest.approx(0.93, abs=1e-9)
+    for subsidy in np.arange(0, 5.1, 0.25):
+        *_, towards_second = at_subsidies(data, (0.0, float(subsidy)))
+        safe = is_safe(data, voltages(*towards_second.load_mw(data)))
+        assert safe == (1.5 <= subsidy <= found.holds_until)
+    assert window(read_instance(tastes="printed"), voltages).holds_until is None
+
+
 def test_printed_tastes_split_the_groups_already_without_subsidies() -> None:
     """p2 = 19/4: group 1 buys 2.625 at station 2, group 2 buys 3.25 at station 1."""
     (only,) = at_subsidies(read_instance(tastes="printed"), (0.0, 0.0))
@@ -127,13 +148,19 @@ def test_printed_tastes_split_the_groups_already_without_subsidies() -> None:
     assert only.buys.tolist() == [[0, 2.625], [3.25, 0]]
 
 
+def coarse() -> Instance:
+    """Menus of half as many items, which hold every best answer too; the command has the finer ones."""
+    return replace(read_instance(), prices=0.25 * np.arange(33), subsidies=0.5 * np.arange(11))
+
+
 def test_game_needs_the_subsidy_of_enumeration_to_hold_the_voltages() -> None:
-    """Subsidy 1.5 on 2.25 units is 3.375; against the operator's luck with ties it takes 1.75 on 2.3125 units."""
-    data, voltages = read_instance(), by_table()
+    """Subsidy 1.5 on 2.25 units is 3.375; against the operator's luck with ties it takes 2 on 2.375 units."""
+    data, voltages = coarse(), by_table()
     first, last = play(data, voltages)
     assert first.outcome is not None
     assert last.outcome is not None
     assert first.outcome.load_mw(data) == pytest.approx((275, 0), abs=1e-6)
+    assert (first.outcome.subsidy, first.outcome.price) == ((0.0, 0.0), pytest.approx((5.5, 4.25), abs=1e-9))
     for step in (first, last):
         assert step.solution.status == "optimal"
         assert step.solution.certificate is not None
@@ -147,12 +174,12 @@ def test_game_needs_the_subsidy_of_enumeration_to_hold_the_voltages() -> None:
     assert best is not None
     assert strict is not None
     assert last.outcome.moved == pytest.approx(best.moved, abs=1e-6)
-    assert (best.moved, strict.moved) == pytest.approx((3.375, 1.75 * 2.3125))
+    assert (best.moved, strict.moved) == pytest.approx((3.375, 2 * 2.375))
 
 
 def test_game_with_excluded_loads_is_the_enumeration_without_them() -> None:
     """Exclude what scenario 3 loads: the next best is dearer, or nothing is left."""
-    data = read_instance()
+    data = coarse()
     excluded = [(275.0, 0.0), (162.5, 112.5)]
     m = trilevel_stations(data, excluded)
     solution = bl.solve(m, threads=1)
