@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -13,8 +12,6 @@ from models.traffic_stations.hour import Answer, HourGame, Tariff
 from models.traffic_stations.search import pattern_search
 from models.traffic_stations.users import Users
 from reformulations.programs import Floats
-
-Boundary = Literal["zero", "cyclic"]
 
 STARTS = (1.8,)
 """Uniform prices from which the search starts: others end in worse prices at times, prices far from uniform often."""
@@ -64,6 +61,16 @@ class Outcome:
         change = weight * (self.before - self.answers[-1].residual)
         return float(np.abs(served - asked - change).max())
 
+    def price_of(self, hour: Hour) -> Floats:
+        """Return the prices of an hour ``(stations,)``."""
+        numbers = [game.hour.number for game in self.games]
+        return self.answers[numbers.index(hour.number)].price
+
+    @property
+    def boundary_error(self) -> float:
+        """How far what the last hour leaves is from what the first took over, vehicles: 0 for a day that repeats."""
+        return float(np.abs(self.answers[-1].residual - self.before).max())
+
     @property
     def burdened(self) -> list[int]:
         """Hours whose unfinished trips would outnumber the vehicles, which the model is not made for."""
@@ -88,39 +95,25 @@ def solve_case(
     data: Instance,
     case: Case,
     *,
-    boundary: Boundary = "zero",
-    starts: Callable[[int], Sequence[Floats]] | None = None,
+    before: Floats | None = None,
+    starts: Callable[[HourGame], Sequence[Floats]] | None = None,
     progress: Callable[[Case, Hour], None] | None = None,
 ) -> Outcome:
     """Return the best prices found hour by hour, the residual of each passed on to the next.
 
-    ``starts`` gives further starts of the search by the position of an hour. With ``boundary="cyclic"`` the first hour
-    takes over what the last one leaves: the hours are solved twice.
+    The first hour takes over ``before`` ``(trips,)``, nothing by default; ``starts`` further starts of the search.
     """
-    outcome = _forward(data, case, np.zeros(len(data.vehicles_per_h)), starts, progress)
-    if boundary == "cyclic" and case.weight > 0:
-        outcome = _forward(data, case, outcome.answers[-1].residual, starts, progress)
-    return outcome
-
-
-def _forward(
-    data: Instance,
-    case: Case,
-    before: Floats,
-    starts: Callable[[int], Sequence[Floats]] | None,
-    progress: Callable[[Case, Hour], None] | None,
-) -> Outcome:
-    users, games, answers, left = Users(data), [], [], before
-    for position, hour in enumerate(data.hours):
+    first = np.zeros(len(data.vehicles_per_h)) if before is None else before
+    users, games, answers, left = Users(data), [], [], first
+    for hour in data.hours:
         game = HourGame(data, hour, case.tariff, left, weight=case.weight, charge=case.charge, users=users)
-        more = () if starts is None else starts(position)
-        answer = best_answer(game, more)
+        answer = best_answer(game, () if starts is None else starts(game))
         games.append(game)
         answers.append(answer)
         left = answer.residual
         if progress is not None:
             progress(case, hour)
-    return Outcome(case, tuple(games), tuple(answers), before)
+    return Outcome(case, tuple(games), tuple(answers), first)
 
 
 def best_answer(game: HourGame, more: Sequence[Floats] = ()) -> Answer:

@@ -8,68 +8,92 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from models import charts
+from models.charts import BLUE, DPI, GREEN, GREY, ORANGE, SKY, VERMILION
 from models.traffic_stations.day import Outcome
 
-BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-_COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
-_DPI = 150
+_STATIONS = (BLUE, SKY, GREEN, ORANGE, GREY, VERMILION)
+_CASES = ((BLUE, "-"), (BLUE, "--"), (VERMILION, "-"), (VERMILION, "--"))
 
 
 def write(folder: Path, outcomes: Sequence[Outcome]) -> Iterator[Path]:
-    """Write the figures as PNG into ``folder``, which is made where it does not exist, and yield their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, figure in (
-        ("profit", profits(outcomes)),
-        ("prices", prices(outcomes[-1])),
-        ("power", power(outcomes[-1])),
-    ):
-        path = folder / f"traffic_stations_{name}.png"
-        figure.savefig(path, dpi=_DPI)
-        yield path
+    """Write the figures as PNG into ``folder`` and yield their paths."""
+    fixed, game = outcomes[0], outcomes[2]
+    return charts.write(
+        folder,
+        "traffic_stations",
+        {
+            "profit": lambda: profits(outcomes),
+            "prices": lambda: prices(game),
+            "costs": lambda: costs(fixed, game),
+            "power": lambda: power(game),
+        },
+    )
 
 
 def profits(outcomes: Sequence[Outcome]) -> Figure:
-    """Draw the profit of each hour in each case."""
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    """Draw the profit of each hour in each case; dashed with residual flow."""
+    figure = Figure(figsize=(8, 4), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    for outcome, colour in zip(outcomes, _COLOURS, strict=False):
+    for outcome, (colour, line) in zip(outcomes, _CASES, strict=False):
         hours = [game.hour.number for game in outcome.games]
-        axes.plot(hours, [a.profit for a in outcome.answers], color=colour, marker="o", label=outcome.case.name)
-    axes.set(xlabel="hour", ylabel="profit, yuan", title="stations' profit")
-    axes.legend(frameon=False)
+        profit = [answer.profit for answer in outcome.answers]
+        axes.plot(hours, profit, color=colour, ls=line, marker="o", ms=4, label=outcome.case.name)
+    axes.set(xlabel="hour", ylabel="yuan", title="Profit of the stations", xticks=hours)
+    axes.legend()
     return figure
 
 
 def prices(outcome: Outcome) -> Figure:
-    """Draw charging prices above and marginal costs of power below, a line for each station."""
-    figure = Figure(figsize=(8, 6), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
+    """Draw the charging price of each station."""
+    figure = Figure(figsize=(8, 4), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot()
     hours = [game.hour.number for game in outcome.games]
-    data = outcome.games[0].data
     price = np.array([answer.price for answer in outcome.answers])
-    cost = np.array([answer.dispatch.price for answer in outcome.answers])
-    for k, (node, bus) in enumerate(zip(data.routes.stations, data.station_bus, strict=True)):
-        above.plot(hours, price[:, k], marker="o", label=f"node {node}, bus {bus}")
-        below.plot(hours, cost[:, k], marker="o")
-    above.set(ylabel="charging price, yuan/kWh", title=f"case {outcome.case.name}")
-    below.set(xlabel="hour", ylabel="marginal cost, yuan/MWh")
-    above.legend(frameon=False, ncols=3)
+    for label, colour, row in zip(_names(outcome), _STATIONS, price.T, strict=True):
+        axes.plot(hours, row, color=colour, marker="o", ms=4, label=label)
+    title = f"Charging price, case {outcome.case.name}"
+    axes.set(xlabel="hour", ylabel="yuan/kWh", title=title, xticks=hours)
+    figure.legend(loc="outside right center")
+    return figure
+
+
+def costs(fixed: Outcome, game: Outcome) -> Figure:
+    """Draw marginal costs at the stations above the grid's price, with a fixed tariff and in the game."""
+    figure = Figure(figsize=(10, 4), dpi=DPI, layout="constrained")
+    both = figure.subplots(1, 2, sharey=True)
+    for axes, outcome in zip(both, (fixed, game), strict=True):
+        hours = [one.hour.number for one in outcome.games]
+        above = np.array(
+            [a.dispatch.price - one.hour.grid_price for one, a in zip(outcome.games, outcome.answers, strict=True)]
+        )
+        for label, colour, row in zip(_names(outcome), _STATIONS, above.T, strict=True):
+            axes.plot(hours, row, color=colour, marker="o", ms=4, label=label if axes is both[0] else None)
+        axes.set(xlabel="hour", title=f"Case {outcome.case.name}", xticks=hours)
+    both[0].set_ylabel("marginal cost above the grid's price, yuan/MWh")
+    figure.legend(loc="outside right center")
     return figure
 
 
 def power(outcome: Outcome) -> Figure:
-    """Draw the power of the stations, one on the other, and the least voltage."""
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.add_subplot()
+    """Draw the power of the stations, one on the other, and the least voltage below."""
+    figure = Figure(figsize=(8, 5.5), dpi=DPI, layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
     hours = [game.hour.number for game in outcome.games]
     drawn = np.array([answer.flows.power_mw for answer in outcome.answers]).T
     bottom = np.zeros(len(hours))
-    for node, row in zip(outcome.games[0].data.routes.stations, drawn, strict=True):
-        axes.bar(hours, row, bottom=bottom, label=f"node {node}")
+    for label, colour, row in zip(_names(outcome), _STATIONS, drawn, strict=True):
+        above.bar(hours, row, bottom=bottom, color=colour, label=label)
         bottom = bottom + row
-    axes.set(xlabel="hour", ylabel="power, MW", title=f"charging, case {outcome.case.name}")
-    axes.legend(frameon=False, ncols=3)
-    voltage = axes.twinx()
-    voltage.plot(hours, [answer.dispatch.least_voltage for answer in outcome.answers], color="black", marker=".")
-    voltage.set_ylabel("least voltage, per unit")
+    above.set(ylabel="MW", title=f"Power of the stations, case {outcome.case.name}")
+    below.plot(hours, [answer.dispatch.least_voltage for answer in outcome.answers], color="black", marker="o", ms=4)
+    below.axhline(outcome.games[0].data.operator.least_voltage, color=VERMILION, ls="--", label="limit")
+    below.set(xlabel="hour", ylabel="per unit", title="Least voltage of all buses", xticks=hours)
+    below.legend()
+    figure.legend(*above.get_legend_handles_labels(), loc="outside right upper")
     return figure
+
+
+def _names(outcome: Outcome) -> list[str]:
+    data = outcome.games[0].data
+    return [f"node {node}, bus {bus}" for node, bus in zip(data.routes.stations, data.station_bus, strict=True)]

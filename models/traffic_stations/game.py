@@ -1,9 +1,10 @@
 """Stations, drivers and network of one hour as a leader-follower game in the language.
 
 The stations choose a price each from a list; the drivers answer by user equilibrium, which is the optimum of Beckmann's
-potential, here in chords; the network must be able to serve them. ::
+potential, here in chords. Power is bought at the grid's price from a network that must be able to serve the drivers, or
+at the marginal cost of an operator who follows as well. ::
 
-    stations    max  sum_m (1000 rho_m - c) P_m       over rho_m in a list, with a feasible dispatch
+    stations    max  sum_m (1000 rho_m - c_m) P_m     over rho_m in a list
     drivers     min  potential of arcs, stations and trips without charging + sum_q (kappa t_q + h_q rho_m(q)) w_q
 
 Price times energy is the product of a binary with a variable: exact. After Zuo and others, "Stackelberg game-based
@@ -20,6 +21,7 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.base.block import BlockData
 
+import bilevel as bl
 from models.traffic_stations.chords import Congestion
 from models.traffic_stations.data import Hour, Instance
 from models.traffic_stations.operator import declare_operator
@@ -34,12 +36,58 @@ def charging_game(
     congestion: Congestion,
     points: Sequence[Floats],
 ) -> pyo.ConcreteModel:
-    """Return the game of one hour with prices from ``levels``, yuan/kWh, and power at the grid's price."""
-    routes = data.routes
-    stations, choices = range(len(routes.stations)), range(len(levels))
+    """Return the game of one hour with prices from ``levels``, yuan/kWh, and power at the grid's price.
+
+    The stations see to it that some dispatch serves what drivers draw.
+    """
+    m = _stations_and_drivers(data, vehicles, levels, congestion, points)
+    m.network = pyo.Block()
+    declare_operator(m.network, data, hour, [energy / 1000 for energy in m.drivers.energy_kwh.values()])
+    m.network.cost_yuan.deactivate()
+    margin = {k: m.price[k] - hour.grid_price / 1000 for k in m.price}
+    m.profit_yuan = pyo.Objective(expr=sum(margin[k] * m.drivers.energy_kwh[k] for k in margin), sense=pyo.maximize)
+    return m
+
+
+def three_parties(
+    data: Instance,
+    hour: Hour,
+    vehicles: Floats,
+    levels: Sequence[float],
+    congestion: Congestion,
+    points: Sequence[Floats],
+) -> pyo.ConcreteModel:
+    """Return the game in which the operator is a follower too, and power costs stations its marginal cost.
+
+    ``c_m = sum_s (lambda_P + tan(phi) lambda_Q)`` at the station's bus are multipliers of the operator's balances.
+    """
+    m = _stations_and_drivers(data, vehicles, levels, congestion, points)
+
+    @m.Follower()
+    def operator(operator: Any) -> None:
+        declare_operator(operator, data, hour, [energy / 1000 for energy in m.drivers.energy_kwh.values()])
+
+    cases = range(len(data.operator.probability))
+    at = {(k, s): (bus, s) for k, bus in enumerate(data.station_bus) for s in cases}
+    m.price_active = bl.Multiplier({key: m.operator.active_balance[where] for key, where in at.items()})
+    m.price_reactive = bl.Multiplier({key: m.operator.reactive_balance[where] for key, where in at.items()})
+
+    @m.Expression(m.price.index_set())
+    def purchase_yuan_per_mwh(m: Any, k: int) -> Any:
+        return sum(m.price_active[k, s] + data.operator.reactive_ratio * m.price_reactive[k, s] for s in cases)
+
+    margin = {k: m.price[k] - m.purchase_yuan_per_mwh[k] / 1000 for k in m.price}
+    m.profit_yuan = pyo.Objective(expr=sum(margin[k] * m.drivers.energy_kwh[k] for k in margin), sense=pyo.maximize)
+    return m
+
+
+def _stations_and_drivers(
+    data: Instance, vehicles: Floats, levels: Sequence[float], congestion: Congestion, points: Sequence[Floats]
+) -> pyo.ConcreteModel:
+    stations, choices = range(len(data.routes.stations)), range(len(levels))
     m = pyo.ConcreteModel("stations and drivers")
 
-    # What is declared on the model is the stations': one price each, and a dispatch that serves what drivers draw.
+    # What is declared on the model is the stations': one price each, within their rating.
     m.chosen = pyo.Var(stations, choices, domain=pyo.Binary)
     m.one_price = pyo.Constraint(stations, rule=lambda m, k: sum(m.chosen[k, g] for g in choices) == 1)
     m.price = pyo.Expression(stations, rule=lambda m, k: sum(levels[g] * m.chosen[k, g] for g in choices))
@@ -50,13 +98,8 @@ def charging_game(
         bill = sum(m.price[k] * drivers.energy_kwh[k] for k in stations)
         drivers.cost_yuan = pyo.Objective(expr=drivers.time_yuan + bill)
 
-    power_mw = [m.drivers.energy_kwh[k] / 1000 for k in stations]
-    m.limit = pyo.Constraint(stations, rule=lambda m, k: power_mw[k] <= float(data.station_limit_mw[k]))
-    m.network = pyo.Block()
-    declare_operator(m.network, data, hour, power_mw)
-    m.network.cost_yuan.deactivate()
-    m.profit_yuan = pyo.Objective(
-        expr=sum((m.price[k] - hour.grid_price / 1000) * m.drivers.energy_kwh[k] for k in stations), sense=pyo.maximize
+    m.limit = pyo.Constraint(
+        stations, rule=lambda m, k: m.drivers.energy_kwh[k] / 1000 <= float(data.station_limit_mw[k])
     )
     return m
 

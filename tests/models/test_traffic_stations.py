@@ -7,16 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyomo.environ as pyo
 import pytest
 from scipy.optimize import minimize
 
+import bilevel as bl
 from bilevel.read import read
 from models.tables import DataError
 from models.traffic_stations.checks import checks, congestion_margin, one_sided
 from models.traffic_stations.chords import centred
 from models.traffic_stations.data import FOLDER, Instance, read_instance
 from models.traffic_stations.day import Case, Outcome, solve_case
-from models.traffic_stations.game import charging_game
+from models.traffic_stations.game import charging_game, three_parties
 from models.traffic_stations.hour import HourGame
 from models.traffic_stations.operator import OperatorHour
 from models.traffic_stations.price_taking import take_prices
@@ -212,6 +214,25 @@ def test_game_in_the_language_has_stations_that_lead_and_drivers_that_follow(dat
     program = read(m).program
     assert list(program.players) == ["leader", "drivers"]
     assert int(program.columns.integer.sum()) == 2 * STATIONS
+
+
+def test_three_parties_in_the_language_pay_the_marginal_cost_that_the_operator_finds(data: Instance) -> None:
+    """
+    Hour 18, every price 1.9. What power costs is a multiplier of the operator times a flow of the drivers, 36 products,
+    rewritten exactly by the conditions of both; profit and prices are those of the flows, evaluated from outside.
+    """
+    flows = Users(data).equilibrium(uniform(1.9), data.vehicles_per_h * 1.6)
+    m = three_parties(data, data.hours[2], flows.vehicles, (1.9,), *centred(data, flows, 4))
+    solution = bl.solve(m, method=bl.Branching(), time_limit=5, threads=1)
+    assert solution.certificate is not None
+    assert solution.certificate.holds
+    assert any("linearised exactly" in note for note in solution.notes)
+    power = np.array([pyo.value(m.drivers.energy_kwh[k]) for k in range(STATIONS)]) / 1000
+    paid = np.array([pyo.value(m.purchase_yuan_per_mwh[k]) for k in range(STATIONS)])
+    left, right = one_sided(OperatorHour(data, data.hours[2]), power)
+    assert np.all(left - 1e-3 <= paid)
+    assert np.all(paid <= right + 1e-3)
+    assert solution.objective == pytest.approx((1900 - paid) @ power, rel=1e-6)
 
 
 BAD = {
