@@ -35,8 +35,8 @@ def profits(outcomes: Sequence[Outcome]) -> Figure:
     """Draw the profit of each hour in each case; dashed with residual flow."""
     figure = Figure(figsize=(8, 4), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
+    hours = [game.hour.number for game in outcomes[0].games]
     for outcome, (colour, line) in zip(outcomes, _CASES, strict=False):
-        hours = [game.hour.number for game in outcome.games]
         profit = [answer.profit for answer in outcome.answers]
         axes.plot(hours, profit, color=colour, ls=line, marker="o", ms=4, label=outcome.case.name)
     axes.set(xlabel="hour", ylabel="yuan", title="Profit of the stations", xticks=hours)
