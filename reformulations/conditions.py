@@ -53,7 +53,7 @@ def require_convex_followers(game: CanonicalGame) -> None:
         raise NotApplicable(
             game.columns.names[int(lower.columns[column])],
             f"the objective of follower {player} is not convex in its own variables, so optimality conditions do not "
-            "describe its responses; make its quadratic terms positive semidefinite",
+            "describe its responses; make its quadratic terms positive semidefinite, or use bl.ValueFunction()",
         )
 
 

@@ -234,6 +234,24 @@ def test_contradictory_requests_are_refused() -> None:
         bl.solve(concave(), solver="cplex")
 
 
+def test_a_binary_times_a_multiplier_without_a_bound_is_exact_by_default() -> None:
+    """The follower buys y >= 1 at the price q >= 0, which is need's multiplier: max on q - q^2/10 is 5/2 at q = 5."""
+    m = pyo.ConcreteModel()
+    m.on, m.q = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(0, None))
+    m.buyer = bl.Follower()
+    m.buyer.y = pyo.Var(bounds=(0, None))
+    m.buyer.need = pyo.Constraint(expr=m.buyer.y >= 1)
+    m.buyer.bill = pyo.Objective(expr=m.q * m.buyer.y)
+    m.price = bl.Multiplier(m.buyer.need)
+    m.gain = pyo.Objective(expr=m.on * m.price - 0.1 * m.q**2, sense=pyo.maximize)
+    solution = bl.solve(m)
+    assert solution.status == "optimal"
+    assert solution.certificate.assumptions == ()
+    assert (solution.objective, m.q.value, m.on.value) == pytest.approx((2.5, 5, 1), abs=1e-4)
+    with pytest.raises(bl.NoBound, match=r"price: no finite bound .* its product with on needs one"):
+        bl.solve(m, solver="highs")
+
+
 def test_without_scip_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyscipopt", None)  # as Python marks a module that cannot be imported
     extra = r'pip install "bilevel-compiler\[scip\]"'
