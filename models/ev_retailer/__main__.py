@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     add("--confidence", type=float, help="of the radii; a higher one widens the ball (default: that of the data, 0.95)")
     add("--l1", type=float, help="largest sum of all moves of shares, instead of the radius by formula")
     add("--linf", type=float, help="largest move of one share, instead of the radius by formula")
-    add("--gap", type=float, default=1e-2, help="stop when plan and bound are this close, relatively (default: 0.01)")
+    add("--gap", type=float, default=1e-3, help="stop when plan and bound are this close, relatively (default: 0.001)")
     add("--time-limit", type=float, help="seconds for each solve; a limit leaves the best plan and its bound")
     add("--threads", type=int, default=1, help="threads of HiGHS; more rarely help on these sizes (default: 1)")
     add("--data", type=Path, default=FOLDER, help="folder with tables of the same names, instead of the ones shipped")

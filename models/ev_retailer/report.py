@@ -65,7 +65,9 @@ def tie_table(outcome: Outcome) -> Table:
     table.add_column("profit", justify="right")
     table.add_row("ties for the retailer (optimistic)", f"{outcome.worst.total_yuan:.2f}")
     table.add_row("the same over every vertex of the ball", f"{outcome.lowest.total_yuan:.2f}")
-    table.add_row("ties against the retailer (pessimistic)", f"{outcome.unlucky.total_yuan:.2f}")
+    unlucky = outcome.unlucky.total_yuan
+    kept = f"{unlucky:.2f}" if np.isfinite(unlucky) else "real-time limits cannot be kept"
+    table.add_row("ties against the retailer (pessimistic)", kept)
     return table
 
 
