@@ -27,8 +27,8 @@ from bilevel.suffixes import fill_suffixes
 from bilevel.walk import walk
 from reformulations.programs import LEADER, Floats, Role
 
-OPTIONS = ("method", "solver", "gap", "pessimistic", "threads", "executor")
-"""What ``options`` may hold: the keywords of :func:`bilevel.solve` that Pyomo has no keyword for."""
+OPTIONS = ("method", "solver", "gap", "time_limit", "pessimistic", "threads", "executor")
+"""What ``options`` may hold: keywords of :func:`bilevel.solve`."""
 
 _MEANING: dict[SolutionStatus, tuple[SolverStatus, TerminationCondition]] = {
     "optimal": (SolverStatus.ok, TerminationCondition.optimal),
@@ -80,6 +80,7 @@ class BilevelSolver:
         tee: bool = False,
         load_solutions: bool = True,
         timelimit: float | None = None,
+        time_limit: float | None = None,
         warmstart: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> SolverResults:
@@ -93,12 +94,13 @@ class BilevelSolver:
             Print progress while it runs, and the solution.
         load_solutions
             False leaves the model's values as they are; ``model.solutions.load_from(results)`` loads later.
-        timelimit
-            Seconds.
+        timelimit, time_limit
+            Seconds, by the name that Pyomo's older or newer solvers have for it; it goes before that of ``options``.
         warmstart
             Begin with the values in the model's variables, as for :func:`bilevel.solve`.
         options
-            ``method``, ``solver``, ``gap``, ``pessimistic``, ``threads``, ``executor``, as for :func:`bilevel.solve`.
+            ``method``, ``solver``, ``gap``, ``time_limit``, ``pessimistic``, ``threads``, ``executor``, as for
+            :func:`bilevel.solve`.
 
         Returns
         -------
@@ -119,7 +121,9 @@ class BilevelSolver:
             )
         before = [] if load_solutions else _values(model)
         progress = _printed(model) if tee else None
-        solution = solve(model, time_limit=timelimit, progress=progress, warmstart=warmstart, **chosen)
+        asked = time_limit if timelimit is None else timelimit
+        chosen["time_limit"] = chosen.get("time_limit") if asked is None else asked
+        solution = solve(model, progress=progress, warmstart=warmstart, **chosen)
         if tee:
             Console().print(solution)
         for variable, value, stale in before:

@@ -103,6 +103,10 @@ class StrongDualityTransformation(GameTransformation):
 
 
 def _apply(model: BlockData, method: Method, name: str) -> None:
+    if len(_links(model).image_of):
+        raise InvalidGame(
+            f"{model.name}: its single-level program is in it already; transform a fresh model or a clone"
+        )
     solver = "scip" if isinstance(method, KKT) and isinstance(method.complementarity, SOS1) else "auto"
     compiled = compile_game(model, method=method, solver=solver)
     _deactivate(model, compiled)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyomo.environ as pyo
 import pytest
 from pyomo.opt import SolverStatus, TerminationCondition, check_optimal_termination
 
 import bilevel as bl
+from tests.problems.generated import coupled_game
 
 
 def seller() -> pyo.ConcreteModel:
@@ -137,3 +140,12 @@ def test_other_suffixes_stay_as_they_are() -> None:
     m.dual = pyo.Suffix(direction=pyo.Suffix.LOCAL)
     pyo.SolverFactory("bilevel").solve(m)
     assert not len(m.dual)
+
+
+@pytest.mark.parametrize("how", [{"timelimit": 1.0}, {"time_limit": 1.0}, {"options": {"time_limit": 1.0}}], ids=str)
+def test_time_limit_has_the_names_of_pyomos_solvers(how: dict[str, Any]) -> None:
+    """100 pairs of right-hand sides take longer to prove."""
+    m = coupled_game(100, 1).model()
+    results = pyo.SolverFactory("bilevel").solve(m, **how)
+    assert results.solver.termination_condition == TerminationCondition.maxTimeLimit
+    assert results.solver.status == SolverStatus.aborted

@@ -116,5 +116,12 @@ def test_what_is_not_of_a_transformed_game_is_refused_by_name() -> None:
     with pytest.raises(bl.InvalidGame, match=r"buyer\.need: it has nothing"):
         kkt.get_transformed_constraints(m.buyer.need)
     kkt.apply_to(m)
-    with pytest.raises(bl.InvalidGame, match="needs an active objective"):
+    with pytest.raises(bl.InvalidGame, match="in it already"):
         kkt.apply_to(m)
+
+
+def test_a_model_is_transformed_once() -> None:
+    m = seller()
+    pyo.TransformationFactory("bilevel.kkt").apply_to(m)
+    with pytest.raises(bl.InvalidGame, match="in it already"):
+        pyo.TransformationFactory("bilevel.strong_duality").apply_to(m)
