@@ -33,7 +33,7 @@ def number(value: float | None) -> str:
         return "-"
     if math.isinf(value):
         return "unbounded" if value > 0 else "-unbounded"
-    return f"{value:.8g}"
+    return f"{value + 0.0:.8g}"  # a negative zero becomes zero
 
 
 def interval(lower: float, upper: float) -> str:

@@ -22,7 +22,7 @@ def require_continuous_followers(program: BilevelProgram) -> None:
         raise NotApplicable(
             program.columns.names[int(column)],
             f"follower {player} decides an integer variable, so optimality conditions do not describe its responses; "
-            "relax the variable, or let the leader decide it",
+            "relax the variable, let the leader decide it, or use bl.ValueFunction()",
         )
 
 

@@ -208,13 +208,17 @@ def _note(treated: Product, stays: Product, answer: Cancelled, book: Book, colum
     pairs = zip(treated.left[: SHOWN + 1].tolist(), treated.right[: SHOWN + 1].tolist(), strict=True)
     examples = listed([product_name(columns.names, *pair) for pair in pairs], len(treated))
     if len(answer.identity) == 0:
-        return f"{len(treated)} products left as they are ({examples}): a factor is discrete, or the form convex"
+        return f"{_counted(treated)} left as written ({examples}): a factor is discrete, or the form convex"
     names = listed([f"'{book.identities.names[k]}'" for k in answer.identity[:SHOWN].tolist()], len(answer.identity))
     size = np.abs(answer.weight)
     equal = len(size) > 1 and bool(size.max() - size.min() <= DUST * size.max())
     kind = ", all potentials equal: strong duality" if equal else ""
-    left = f"; {len(stays)} products stay, with a discrete factor or convex" if len(stays) else ""
+    left = f"; {_counted(stays)} left, with a discrete factor or convex" if len(stays) else ""
     return (
-        f"{len(treated)} products ({examples}) linearised exactly by {len(answer.identity)} identities "
+        f"{_counted(treated)} ({examples}) linearised exactly by {len(answer.identity)} identities "
         f"({names}{kind}){left}"
     )
+
+
+def _counted(products: Product) -> str:
+    return "1 product" if len(products) == 1 else f"{len(products)} products"
