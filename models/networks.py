@@ -80,7 +80,7 @@ def read_feeder(buses: Path, branches: Path, *, substation: int, voltage_kv: flo
         For cells that are not numbers of their kind, unknown buses, loops and buses without a line to the substation.
     """
     table = read_table(buses, BUS)
-    unique(buses, "bus", table["bus"])
+    unique(buses, table, "bus")
     known = [int(bus) for bus in table["bus"]]
     if substation not in known:
         raise DataError(f"{buses.name}, column bus: the substation {substation} is missing")

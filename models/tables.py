@@ -7,6 +7,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,18 @@ def read_texts(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
 def _cells(path: Path, columns: Iterable[str]) -> list[list[tuple[int, str]]]:
     """Return row numbers and cells of each of ``columns``."""
     lines = list(csv.reader(_text(path).splitlines()))
-    header = [cell.strip() for cell in lines[0]] if lines else []
+    if not any(lines):
+        raise DataError(f"{path.name}: the file is empty; expected the columns {', '.join(columns)}")
+    header = [cell.strip() for cell in lines[0]]
     for name in columns:
         if name not in header:
             raise DataError(f"{path.name}: column {name} is missing; the columns are {', '.join(header) or 'none'}")
-    rows = [(number, line) for number, line in enumerate(lines[1:], 2) if line]
+    for number, name in enumerate(header, 1):
+        if name in header[: number - 1]:
+            raise DataError(f"{path.name}, row 1, column {name}: there are two columns of that name")
+    rows = list(enumerate(lines[1:], 2))
+    while rows and not rows[-1][1]:
+        rows.pop()
     if not rows:
         raise DataError(f"{path.name}: there is no row below the headers")
     for number, line in rows:
@@ -94,26 +102,57 @@ def read_parameters(path: Path, entries: Mapping[str, Mapping[str, Kind]]) -> di
     }
 
 
-def unique(path: Path, column: str, values: Sequence[float]) -> None:
-    """Refuse a column that names its rows and names two of them alike.
+def unique(path: Path, table: Mapping[str, Sequence[float | str]], *columns: str) -> None:
+    """Refuse a table whose rows are named by ``columns`` and that names two of them alike.
 
     Raises
     ------
     DataError
-        With the first value that occurs again.
+        With the first row whose name occurs before.
     """
-    seen: set[float] = set()
-    for value in values:
-        if value in seen:
-            raise DataError(f"{path.name}, column {column}: {value:g} occurs more than once")
-        seen.add(value)
+    first: dict[tuple[float | str, ...], int] = {}
+    for row, name in enumerate(zip(*(table[column] for column in columns), strict=True), 2):
+        if name in first:
+            written = ", ".join(f"{each:g}" if isinstance(each, float) else each for each in name)
+            raise DataError(
+                f"{path.name}, row {row}, column {columns[-1]}: {written} occurs more than once, first in row "
+                f"{first[name]}"
+            )
+        first[name] = row
+
+
+def in_order(path: Path, table: Mapping[str, Sequence[float]], column: str, expected: Sequence[int]) -> None:
+    """Refuse a column that does not count its rows as expected.
+
+    Raises
+    ------
+    DataError
+        With the first row that is another one, or is missing.
+    """
+    for row, (value, wanted) in enumerate(zip_longest(table[column], expected), 2):
+        if value != wanted:
+            found = "no row" if value is None else f"{value:g}"
+            due = "no further row" if wanted is None else f"{wanted}"
+            raise DataError(
+                f"{path.name}, row {row}, column {column}: {found} where {due} is expected; the rows are "
+                f"{expected[0]} to {expected[-1]} in order"
+            )
 
 
 def _text(path: Path) -> str:
+    """Return the file as text; the mark that spreadsheets put before UTF-8 is left out."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = path.read_bytes()
+    except OSError as error:
         raise DataError(f"{path}: the file cannot be read ({error})") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content.count(b"\n", 0, error.start) + 1
+        byte = error.start - content.rfind(b"\n", 0, error.start)
+        raise DataError(
+            f"{path.name}, row {row}, byte {byte}: {content[error.start]:#04x} is not UTF-8; save the file as UTF-8"
+        ) from error
 
 
 def _same_names(where: str, found: Mapping[str, object], expected: Mapping[str, object]) -> None:

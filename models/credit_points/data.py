@@ -9,7 +9,7 @@ import numpy as np
 
 from models.distflow import Voltage
 from models.networks import Feeder, ieee33
-from models.tables import DataError, Kind, read_parameters, read_table, unique
+from models.tables import DataError, Kind, in_order, read_parameters, read_table, unique
 from reformulations.programs import Floats
 
 FOLDER = Path(__file__).with_name("data")
@@ -106,8 +106,7 @@ def read_instance(folder: Path = FOLDER) -> Instance:
 def _read_hours(path: Path) -> tuple[Floats, Floats, Floats, Floats]:
     columns = ("load_share", "energy_price_yuan_per_mwh", "real_time_buy_yuan_per_mwh", "real_time_sell_yuan_per_mwh")
     table = read_table(path, {"hour": Kind.WHOLE} | dict.fromkeys(columns, Kind.NONNEGATIVE))
-    if table["hour"] != list(HOURS):
-        raise DataError(f"{path.name}, column hour: expected the hours 0 to 23 in order")
+    in_order(path, table, "hour", HOURS)
     load, energy, buy, sell = (np.array(table[column]) for column in columns)
     for hour in HOURS:
         if sell[hour] > buy[hour]:
@@ -121,7 +120,7 @@ def _read_hours(path: Path) -> tuple[Floats, Floats, Floats, Floats]:
 def _read_aggregators(path: Path, fleets: Path, feeder: Feeder, efficiency: float) -> dict[int, Aggregator]:
     columns = ("storage_mw", "storage_least_mwh", "storage_most_mwh", "storage_initial_mwh")
     table = read_table(path, {"aggregator": Kind.WHOLE, "bus": Kind.WHOLE} | dict.fromkeys(columns, Kind.NONNEGATIVE))
-    unique(path, "aggregator", table["aggregator"])
+    unique(path, table, "aggregator")
     known = [int(number) for number in table["aggregator"]]
     cars = _read_fleets(fleets, path, known)
     aggregators = {}

@@ -137,7 +137,7 @@ def read_users(feeder: Feeder, folder: Path = FOLDER) -> Users:
 
 def _read_stations(path: Path, feeder: Feeder) -> dict[int, Station]:
     table = read_table(path, _STATION)
-    unique(path, "station", table["station"])
+    unique(path, table, "station")
     stations = {}
     for row, (number, bus, recommended, peak, valley) in enumerate(zip(*table.values(), strict=True), 2):
         if bus not in feeder.buses:
@@ -153,7 +153,7 @@ def _read_users(path: Path, stations: list[int]) -> dict[int, User]:
     columns = _USER | dict.fromkeys((*_SHARES, "valley_bother_yuan"), Kind.NONNEGATIVE)
     columns |= dict.fromkeys(driving.values(), Kind.NONNEGATIVE)
     table = read_table(path, columns)
-    unique(path, "user", table["user"])
+    unique(path, table, "user")
     users = {}
     for row, cells in enumerate(zip(*table.values(), strict=True), 2):
         line = dict(zip(table, cells, strict=True))

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from models.tables import DataError, Kind, read_parameters, read_table, unique
+from models.tables import DataError, Kind, in_order, read_parameters, read_table, unique
 from reformulations.programs import Floats
 
 FOLDER = Path(__file__).with_name("data")
@@ -184,7 +184,7 @@ def _read_stays(
             "departure_energy_kwh": Kind.NONNEGATIVE,
         },
     )
-    unique(path, "type", table["type"])
+    unique(path, table, "type")
     stays = {}
     for row, (number, arrival, departure, brought, needed) in enumerate(
         zip(*(table[item] for item in ("type", *list(table)[2:])), strict=True), 2
@@ -213,12 +213,13 @@ def _read_stays(
 
 def _read_scenarios(path: Path) -> tuple[tuple[int, ...], Floats]:
     table = read_table(path, {"scenario": Kind.WHOLE, "probability": Kind.POSITIVE})
-    unique(path, "scenario", table["scenario"])
+    unique(path, table, "scenario")
     return tuple(int(number) for number in table["scenario"]), np.array(table["probability"])
 
 
 def _read_real_time(path: Path, scenarios: tuple[int, ...]) -> Floats:
     table = read_table(path, {"scenario": Kind.WHOLE, "hour": Kind.WHOLE, "price_yuan_per_kwh": Kind.NONNEGATIVE})
+    unique(path, table, "scenario", "hour")
     keys = zip(table["scenario"], table["hour"], strict=True)
     price = dict(zip(keys, table["price_yuan_per_kwh"], strict=True))
     for scenario in scenarios:
@@ -231,7 +232,6 @@ def _read_real_time(path: Path, scenarios: tuple[int, ...]) -> Floats:
 def _read_day_ahead(path: Path) -> tuple[Floats, Floats, Floats, Floats]:
     columns = ("price_yuan_per_kwh", "slope_yuan_per_kwh_per_kw", "load_share", "energy_price_yuan_per_kwh")
     table = read_table(path, {"hour": Kind.WHOLE} | dict.fromkeys(columns, Kind.NONNEGATIVE))
-    if table["hour"] != list(HOURS):
-        raise DataError(f"{path.name}, column hour: expected the hours 0 to 23 in order")
+    in_order(path, table, "hour", HOURS)
     price, slope, load, energy = (np.array(table[column]) for column in columns)
     return price, slope, load, energy

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.tables import DataError, Kind, read_parameters, read_table, unique
+from models.tables import DataError, Kind, in_order, read_parameters, read_table, unique
 from reformulations.programs import Floats
 
 FOLDER = Path(__file__).with_name("data")
@@ -109,8 +109,7 @@ def read_instance(folder: Path = FOLDER) -> Instance:
         if parameters[pool]["saturation_yuan_per_kwh"] <= parameters[pool]["dead_zone_yuan_per_kwh"]:
             raise DataError(f"parameters.toml, [{pool}], key saturation_yuan_per_kwh: not above the dead zone")
     hours = read_table(folder / "hours.csv", _HOURS)
-    if hours["hour"] != list(HOURS):
-        raise DataError("hours.csv, column hour: expected the hours 0 to 23 in order")
+    in_order(folder / "hours.csv", hours, "hour", HOURS)
     return Instance(
         _read_stays(folder / "classes.csv", parameters["fleet"]),
         np.array(hours["retail_price_yuan_per_kwh"]),
@@ -123,7 +122,7 @@ def read_instance(folder: Path = FOLDER) -> Instance:
 
 def _read_stays(path: Path, fleet: dict[str, float]) -> dict[int, Stay]:
     table = read_table(path, _CLASSES)
-    unique(path, "class", table["class"])
+    unique(path, table, "class")
     least, most, rate = fleet["least_energy_kwh"], fleet["most_energy_kwh"], fleet["efficiency"] * fleet["power_kw"]
     stays: dict[int, Stay] = {}
     for row, values in enumerate(zip(*table.values(), strict=True), 2):

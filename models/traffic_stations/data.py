@@ -188,18 +188,17 @@ def _read_arcs(path: Path) -> tuple[Arc, ...]:
         Arc(int(source), int(target), length, hours, capacity)
         for source, target, length, hours, capacity in zip(*(table[name] for name in columns), strict=True)
     )
-    ends = [(arc.source, arc.target) for arc in arcs]
-    for row, pair in enumerate(ends, 2):
-        if pair[0] == pair[1]:
-            raise DataError(f"{path.name}, row {row}, column to: an arc from {pair[0]} to itself")
-        if ends.index(pair) != row - 2:
-            raise DataError(f"{path.name}, row {row}, column to: a second arc from {pair[0]} to {pair[1]}")
+    unique(path, table, "from", "to")
+    for row, arc in enumerate(arcs, 2):
+        if arc.source == arc.target:
+            raise DataError(f"{path.name}, row {row}, column to: an arc from {arc.source} to itself")
     return arcs
 
 
 def _read_trips(path: Path, arcs: tuple[Arc, ...]) -> tuple[tuple[tuple[int, int], ...], Floats]:
     table = read_table(path, {"origin": Kind.WHOLE, "destination": Kind.WHOLE, "ev_per_h_base": Kind.POSITIVE})
     nodes = {arc.source for arc in arcs} | {arc.target for arc in arcs}
+    unique(path, table, "origin", "destination")
     trips = tuple(zip(map(int, table["origin"]), map(int, table["destination"]), strict=True))
     for row, trip in enumerate(trips, 2):
         for column, node in zip(("origin", "destination"), trip, strict=True):
@@ -212,8 +211,8 @@ def _read_trips(path: Path, arcs: tuple[Arc, ...]) -> tuple[tuple[tuple[int, int
 
 def _read_stations(path: Path, feeder: Feeder, factor: float) -> tuple[tuple[int, ...], tuple[int, ...], Floats]:
     table = read_table(path, {"traffic_node": Kind.WHOLE, "grid_bus_1based": Kind.WHOLE, "s_rated_kva": Kind.POSITIVE})
-    unique(path, "traffic_node", table["traffic_node"])
-    unique(path, "grid_bus_1based", table["grid_bus_1based"])
+    unique(path, table, "traffic_node")
+    unique(path, table, "grid_bus_1based")
     _known_buses(path, "grid_bus_1based", table["grid_bus_1based"], feeder)
     nodes, buses = (tuple(map(int, table[name])) for name in ("traffic_node", "grid_bus_1based"))
     return nodes, buses, np.array(table["s_rated_kva"]) / 1000 * factor
@@ -222,9 +221,11 @@ def _read_stations(path: Path, feeder: Feeder, factor: float) -> tuple[tuple[int
 def _read_operator(folder: Path, network: dict[str, float], feeder: Feeder) -> Operator:
     path = folder / "demand_response.csv"
     table = read_table(path, {"bus": Kind.WHOLE, "power_mw": Kind.NONNEGATIVE, "cost_yuan_per_mwh": Kind.NONNEGATIVE})
-    unique(path, "bus", table["bus"])
+    unique(path, table, "bus")
     _known_buses(path, "bus", table["bus"], feeder)
-    wind = read_table(folder / "wind.csv", {"probability": Kind.POSITIVE, "factor": Kind.NONNEGATIVE})
+    winds = {"scenario": Kind.WHOLE, "probability": Kind.POSITIVE, "factor": Kind.NONNEGATIVE}
+    wind = read_table(folder / "wind.csv", winds)
+    unique(folder / "wind.csv", wind, "scenario")
     probability = np.array(wind["probability"])
     if abs(probability.sum() - 1) > 1e-9:  # noqa: PLR2004 - rounding of decimals that sum to one
         raise DataError(f"wind.csv, column probability: the sum is {probability.sum():g}, not 1")
@@ -257,7 +258,7 @@ def _known_buses(path: Path, column: str, buses: list[float], feeder: Feeder) ->
 
 def _read_hours(path: Path) -> tuple[Hour, ...]:
     table = read_table(path, _HOURS)
-    unique(path, "hour", table["hour"])
+    unique(path, table, "hour")
     return tuple(
         Hour(int(hour), load, 1000 * price, wind, demand)
         for hour, load, price, wind, demand in zip(*(table[name] for name in _HOURS), strict=True)

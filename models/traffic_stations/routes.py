@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.tables import DataError, read_texts
+from models.tables import DataError, read_texts, unique
 from reformulations.programs import Floats, Integers
 
 
@@ -81,6 +81,7 @@ def read_routes(
         charge.
     """
     table = read_texts(path, ("origin", "destination", "station", "nodes"))
+    unique(path, table, *table)
     position = {(arc.source, arc.target): a for a, arc in enumerate(arcs)}
     uses, trip, station, ways = np.zeros((len(table["nodes"]), len(arcs))), [], [], []
     for q, cells in enumerate(zip(*table.values(), strict=True)):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.tables import DataError, Kind, read_parameters, read_table
+from models.tables import DataError, Kind, in_order, read_parameters, read_table
 from reformulations.programs import Floats
 
 FOLDER = Path(__file__).with_name("data")
@@ -64,8 +64,7 @@ def read_instance(folder: Path = FOLDER, *, tastes: str = "corrected", surcharge
     parameters = read_parameters(folder / "parameters.toml", _PARAMETERS)
     path = folder / f"tastes_{tastes}.csv"
     table = read_table(path, _TASTES)
-    if table["group"] != [1, 2]:
-        raise DataError(f"{path.name}, column group: expected the groups 1 and 2 in order")
+    in_order(path, table, "group", (1, 2))
     menus, network = parameters["menus"], parameters["network"]
     if network["least_voltage_pu"] >= network["most_voltage_pu"]:
         raise DataError("parameters.toml, [network], key most_voltage_pu: not above the least voltage")

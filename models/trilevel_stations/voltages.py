@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import interpolate
 
-from models.tables import DataError, Kind, read_table
+from models.tables import DataError, Kind, read_table, unique
 from models.trilevel_stations.data import FOLDER
 
 MVAR_PER_MW = 0.4
@@ -50,9 +50,10 @@ def by_table(path: Path = FOLDER / "voltage_map.csv") -> Voltages:
         When the table cannot be read or has too few points to interpolate.
     """
     table = read_table(path, _COLUMNS)
+    unique(path, table, "p5_mw", "p6_mw")
     points = np.array([table["p5_mw"], table["p6_mw"]]).T
-    if len(np.unique(points, axis=0)) < len(points) or np.linalg.matrix_rank(points - points[0]) < points.shape[1]:
-        raise DataError(f"{path.name}, column p5_mw: the loads occur twice, or lie on one line")
+    if np.linalg.matrix_rank(points - points[0]) < points.shape[1]:
+        raise DataError(f"{path.name}, column p5_mw: the loads lie on one line")
     values = np.array([table["v5_pu"], table["v6_pu"], table["vmin_pu"]]).T
     between = interpolate.LinearNDInterpolator(points, values)
 

@@ -45,7 +45,7 @@ def read_instance(folder: Path = FOLDER) -> Instance:
     columns = ("energy_cost_yuan_per_kwh", "building_kw")
     path = folder / "hours.csv"
     table = read_table(path, {"hour": Kind.WHOLE} | dict.fromkeys(columns, Kind.NONNEGATIVE))
-    unique(path, "hour", table["hour"])
+    unique(path, table, "hour")
     hours = [int(hour) for hour in table["hour"]]
     cost, building = (dict(zip(hours, table[column], strict=True)) for column in columns)
     fleets = _read_fleets(folder / "fleets.csv", hours)
@@ -56,7 +56,7 @@ def _read_fleets(path: Path, hours: list[int]) -> dict[int, Fleet]:
     whole, positive = ("fleet", "arrival_hour", "departure_hour"), ("vehicles", "power_kw", "energy_kwh")
     kinds = dict.fromkeys(whole, Kind.WHOLE) | dict.fromkeys(positive, Kind.POSITIVE)
     table = read_table(path, kinds | {"home_price_yuan_per_kwh": Kind.NONNEGATIVE})
-    unique(path, "fleet", table["fleet"])
+    unique(path, table, "fleet")
     fleets = {}
     for row, (number, arrival, departure, vehicles, power, energy, home) in enumerate(
         zip(*table.values(), strict=True), 2

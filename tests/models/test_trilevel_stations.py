@@ -39,7 +39,12 @@ def folder(tmp_path: Path) -> Path:
     [
         ("tastes_corrected.csv", "station_2", "other", "tastes_corrected.csv: column station_2 is missing"),
         ("tastes_corrected.csv", "1,10,8", "1,nan,8", "tastes_corrected.csv, row 2, column station_1: 'nan'"),
-        ("tastes_corrected.csv", "2,12,9", "3,12,9", "column group: expected the groups 1 and 2 in order"),
+        (
+            "tastes_corrected.csv",
+            "2,12,9",
+            "3,12,9",
+            "tastes_corrected.csv, row 3, column group: 3 where 2 is expected",
+        ),
         ("parameters.toml", "price_step = 0.125", "price_step = -1", "[menus], key price_step: -1"),
         ("parameters.toml", "= 1.06", "= 0.9", "[network], key most_voltage_pu: not above the least voltage"),
     ],
@@ -57,7 +62,7 @@ def test_bad_data_are_refused_with_file_row_and_column(folder: Path, file: str, 
     ("rows", "says"),
     [
         ("0,0,1,1,inf\n", "voltage_map.csv, row 2, column vmin_pu: 'inf'"),
-        ("0,0,1,1,1\n0,20,1,1,1\n0,40,1,1,1\n", "voltage_map.csv, column p5_mw: the loads occur twice, or lie on one"),
+        ("0,0,1,1,1\n0,20,1,1,1\n0,40,1,1,1\n", "voltage_map.csv, column p5_mw: the loads lie on one line"),
     ],
 )
 def test_bad_tables_of_voltages_are_refused(tmp_path: Path, rows: str, says: str) -> None:

@@ -77,7 +77,7 @@ def test_command_prints_a_certificate_and_draws_a_figure(tmp_path: Path, capsys:
     ("file", "old", "new", "says"),
     [
         ("fleets.csv", "1,12,8,17", "1,12,18,19", "fleets.csv, row 2, column departure_hour: no hour of hours.csv"),
-        ("fleets.csv", "2,10,9,18", "1,10,9,18", "fleets.csv, column fleet: 1 occurs more than once"),
+        ("fleets.csv", "2,10,9,18", "1,10,9,18", "fleets.csv, row 3, column fleet: 1 occurs more than once"),
         ("hours.csv", "8,0.45,210", "8,nan,210", "hours.csv, row 2, column energy_cost_yuan_per_kwh: 'nan'"),
         ("parameters.toml", "limit_kw = 350.0", "limit_kw = 0", "[site], key limit_kw: 0 is not"),
     ],
