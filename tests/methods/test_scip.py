@@ -14,6 +14,7 @@ from bilevel import scip
 from bilevel.outcome import HighsOptions, MipProgress
 from reformulations.programs import Columns, Names, Product, Rows
 from reformulations.spatial import Indicators, SpatialProgram
+from tests.problems.generated import price_game
 
 INF = np.inf
 
@@ -79,6 +80,14 @@ def test_products_in_rows() -> None:
 def test_of_two_exclusive_columns_one_is_zero() -> None:
     outcome = scip.solve(program([0, 0], [3, 2], [-1, -1], exclusive=((0, 1),)))
     assert outcome.point == pytest.approx(np.array([3, 0]))
+
+
+@pytest.mark.parametrize(("seed", "profit"), [(0, 273.1999), (2, 216.655533)])
+def test_rows_on_condition_keep_the_optimum_of_a_price_game(seed: int, profit: float) -> None:
+    """T12K2: by its own settings SCIP 10.0 ends at 267.8404 with seed 0, and calls it optimal."""
+    solution = bl.solve(price_game("T12K2", seed).model(), method=bl.KKT(bl.Indicator()), threads=1)
+    assert solution.status == "optimal"
+    assert solution.objective == pytest.approx(profit, rel=1e-6)
 
 
 def test_a_row_on_condition_holds_where_its_binary_says_so() -> None:
