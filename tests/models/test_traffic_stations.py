@@ -14,16 +14,18 @@ from scipy.optimize import minimize
 import bilevel as bl
 from bilevel.read import read
 from models.tables import DataError
+from models.traffic_stations import __main__
 from models.traffic_stations.checks import checks, congestion_margin, one_sided
 from models.traffic_stations.chords import centred
 from models.traffic_stations.data import FOLDER, Instance, read_instance
-from models.traffic_stations.day import Case, Outcome, solve_case
+from models.traffic_stations.day import Case, Outcome, best_answer, solve_case
 from models.traffic_stations.game import charging_game, three_parties
 from models.traffic_stations.hour import HourGame
 from models.traffic_stations.operator import OperatorHour
 from models.traffic_stations.price_taking import take_prices
 from models.traffic_stations.refinement import equilibrium_by_chords
 from models.traffic_stations.search import pattern_search
+from models.traffic_stations.theorems import grid_check, sample_check
 from models.traffic_stations.users import Users
 
 STATIONS = 6
@@ -208,6 +210,32 @@ def test_given_purchase_prices_settle_at_once_where_no_voltage_binds(data: Insta
     assert rounds.changes == pytest.approx([0.0], abs=1e-6)
 
 
+def tight(data: Instance) -> HourGame:
+    """Hour 18 with a least voltage of 0.94."""
+    operator = replace(data.operator, least_voltage=0.94)
+    return HourGame(replace(data, operator=operator), data.hours[2], "nodal", np.zeros(5), weight=0.0)
+
+
+def test_given_purchase_prices_run_in_a_circle_where_a_voltage_binds(data: Instance) -> None:
+    """Dear power drives the load away, and is then cheap: two purchase prices follow each other for ever."""
+    rounds = take_prices(tight(data), uniform(1.8))
+    assert not rounds.settled
+    assert rounds.circle == 2
+    assert rounds.changes[-1] > 100
+    assert "runs in a circle of 2 rounds" in str(rounds)
+
+
+def test_marginal_costs_stay_apart_in_a_tighter_network(data: Instance) -> None:
+    """1927.5 yuan; demand response at 800 yuan/MWh holds 0.94, so that bus 18 at the end of the feeder is dearest."""
+    game = tight(data)
+    found = best_answer(game)
+    assert found.profit == pytest.approx(1927.5, abs=0.5)
+    assert found.dispatch.least_voltage == pytest.approx(0.94, abs=1e-6)
+    assert found.dispatch.price == pytest.approx([700.5, 714.3, 703.2, 733.2, 712.4, 766.9], abs=0.1)
+    assert grid_check(game, found, count=5).holds
+    assert sample_check(game, found.profit, 20).holds
+
+
 def test_game_in_the_language_has_stations_that_lead_and_drivers_that_follow(data: Instance) -> None:
     flows = Users(data).equilibrium(uniform(1.8), data.vehicles_per_h)
     m = charging_game(data, data.hours[2], flows.vehicles, (1.6, 2.0), *centred(data, flows, 4))
@@ -233,6 +261,14 @@ def test_three_parties_in_the_language_pay_the_marginal_cost_that_the_operator_f
     assert np.all(left - 1e-3 <= paid)
     assert np.all(paid <= right + 1e-3)
     assert solution.objective == pytest.approx((1900 - paid) @ power, rel=1e-6)
+
+
+@pytest.mark.long
+def test_command_holds_every_check_and_the_signs_of_the_sensitivity(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["--sensitivity", "--cyclic", "--no-figures"]) == 0
+    printed = capsys.readouterr().out
+    assert "FAILS" not in printed
+    assert "profit rises with weight or value of time" in printed
 
 
 BAD = {

@@ -15,7 +15,7 @@ from reformulations.programs import MPEC
 from reformulations.relaxation import Relaxation, relaxation
 
 
-def two_markets() -> MPEC:
+def declared() -> pyo.ConcreteModel:
     """Each market n: min p[n] y[n], y[n] >= 1, 0 <= y[n] <= 9.
 
     The second has y[2] + z >= 3 too. The leader's rows link p[1] with q, y[1] with q, and z with r.
@@ -39,7 +39,16 @@ def two_markets() -> MPEC:
     m.both = pyo.Constraint(expr=m.market[1].y + m.market[2].y <= 12)
     m.capped = pyo.Constraint(expr=m.market[1].y - m.q <= 8)
     m.cost = pyo.Objective(expr=m.q + m.r)
-    return KKT().apply(Canonical().apply(read(m).program).program).program
+    return m
+
+
+MODEL = declared()
+"""It names the rows and columns, so it has to stay."""
+
+
+def two_markets() -> MPEC:
+    """Return the optimality conditions of both markets."""
+    return KKT().apply(Canonical().apply(read(MODEL).program).program).program
 
 
 def parts() -> tuple[Neighbourhood, Neighbourhood]:
