@@ -1,4 +1,4 @@
-"""One HiGHS for programs that grow: what is new is added to what is there, which keeps basis and scaling."""
+"""One HiGHS for programs that grow: what is new is added to what is there, which keeps its basis."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scipy import sparse
 
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.outcome import Outcome, Search
-from reformulations.growth import growth
-from reformulations.programs import Columns, Floats, Integers, MixedIntegerProgram, Names, Rows
+from reformulations.growth import growth, in_order
+from reformulations.programs import Columns, Floats, Integers, MixedIntegerProgram, Rows
 
 
 class Solver(Protocol):
@@ -30,6 +30,16 @@ class Solver(Protocol):
 SolverOf = Callable[[MixedIntegerProgram, HighsOptions], Solver]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """A program, and the solver that has it with columns and rows in the order of these numbers."""
+
+    program: MixedIntegerProgram
+    solver: PersistentHighs
+    columns: Integers
+    rows: Integers
+
+
 class GrowingHighs:
     """Makes solvers of one program after the other, from the one before where the program has grown from that.
 
@@ -37,23 +47,29 @@ class GrowingHighs:
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[PersistentHighs, MixedIntegerProgram] | None = None
+        self._kept: _Kept | None = None
 
-    def __call__(self, program: MixedIntegerProgram, options: HighsOptions) -> Solver:
-        """Return a solver of ``program``."""
-        grown = None if self._kept is None else growth(self._kept[1], program)
-        if grown is None or self._kept is None:
-            self._kept = PersistentHighs(program, options), program
-            return self._kept[0]
-        (solver, smaller), larger = self._kept, grown.applied(program)
-        solver.change_options(replace(options, meanwhile=_in_order(options.meanwhile, grown.columns)))
-        _grow(solver, len(smaller.columns), len(smaller.rows), larger)
-        self._kept = solver, larger
-        return _Ordered(solver, grown.columns, grown.rows)
+    def growing_at(self, place: int) -> SolverOf:
+        """Return what makes the next solver; columns that its program has more are those from ``place`` on."""
+        return lambda program, options: self._next(program, options, place)
+
+    def _next(self, program: MixedIntegerProgram, options: HighsOptions, place: int) -> Solver:
+        kept = self._kept
+        grown = None if kept is None else growth(kept.program, program, place)
+        if grown is None or kept is None:
+            solver = PersistentHighs(program, options)
+            self._kept = _Kept(program, solver, np.arange(len(program.columns)), np.arange(len(program.rows)))
+            return solver
+        columns = np.concatenate([grown.columns[kept.columns], grown.new_columns])
+        rows = np.concatenate([grown.rows[kept.rows], grown.new_rows])
+        kept.solver.change_options(replace(options, meanwhile=_reordered(options.meanwhile, columns)))
+        _grow(kept.solver, len(kept.columns), len(kept.rows), in_order(program, columns, rows))
+        self._kept = _Kept(program, kept.solver, columns, rows)
+        return _Reordered(kept.solver, columns, rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ordered:
+class _Reordered:
     """A solver in another order: ``columns[i]`` and ``rows[i]`` are the program's numbers of its ``i``-th ones."""
 
     solver: PersistentHighs
@@ -74,7 +90,7 @@ class _Ordered:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _OrderedSearch:
+class _ReorderedSearch:
     search: Search
     columns: Integers
 
@@ -86,8 +102,8 @@ class _OrderedSearch:
         return None if point is None else point[self.columns]
 
 
-def _in_order(search: Search | None, columns: Integers) -> Search | None:
-    return None if search is None else _OrderedSearch(search, columns)
+def _reordered(search: Search | None, columns: Integers) -> Search | None:
+    return None if search is None else _ReorderedSearch(search, columns)
 
 
 def _back(values: Floats | None, order: Integers) -> Floats | None:
@@ -101,9 +117,10 @@ def _back(values: Floats | None, order: Integers) -> Floats | None:
 def _grow(solver: PersistentHighs, n: int, m: int, larger: MixedIntegerProgram) -> None:
     """Turn the program inside ``solver``, of ``n`` columns and ``m`` rows, into the larger one that begins like it."""
     columns, rows, every = larger.columns, larger.rows, np.arange(len(larger.columns))
-    added = Columns(columns.lower[n:], columns.upper[n:], columns.integer[n:], Names.of(columns.names[n:]))
+    names = (columns.names.take(every[n:]), rows.names.take(np.arange(m, len(rows))))
+    added = Columns(columns.lower[n:], columns.upper[n:], columns.integer[n:], names[0])
     solver.add_columns(added, larger.cost[n:], sparse.csc_array(rows.matrix[:m, n:]))
-    solver.add_rows(Rows(rows.matrix[m:], rows.lower[m:], rows.upper[m:], Names.of(rows.names[m:])))
+    solver.add_rows(Rows(rows.matrix[m:], rows.lower[m:], rows.upper[m:], names[1]))
     solver.set_cost(larger.cost, larger.constant)
     solver.change_column_bounds(every, columns.lower, columns.upper)
     solver.change_row_bounds(np.arange(len(rows)), rows.lower, rows.upper)

@@ -1,9 +1,11 @@
-"""How a program grows into a larger one: columns and rows are added, and what was there stays.
+"""How a program grows into a larger one: a block of columns and a block of rows are put in, and the rest stays.
 
-The masters of column-and-constraint generation grow so from round to round. Columns and rows are recognised by name::
+The masters of column-and-constraint generation grow so from round to round: the columns and rows of one more scenario
+stand behind those of the scenarios before. ::
 
-    smaller   rows  A x                 larger, its columns and rows in another order   ( A  B ) (x)
-                                                                                        ( C  D ) (y)
+    smaller  ( A  C )         larger  ( A  B  C )
+             ( D  F )                 ( G  H  I )
+                                      ( D  E  F )
 """
 
 from __future__ import annotations
@@ -13,55 +15,59 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from reformulations.programs import Columns, Integers, MixedIntegerProgram, Names, Rows
+from reformulations.programs import Booleans, Columns, Integers, MixedIntegerProgram, Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """Where the larger program keeps what the smaller one has, and what it adds.
-
-    ``columns`` ``(n,)`` and ``rows`` ``(m,)`` are numbers in the larger program: first those of the smaller one, in its
-    order, then the others.
-    """
+    """Numbers in the larger program: ``columns`` ``(n,)`` and ``rows`` ``(m,)`` of the smaller one, and what is new."""
 
     columns: Integers
     rows: Integers
-
-    def applied(self, larger: MixedIntegerProgram) -> MixedIntegerProgram:
-        """Return the larger program in that order."""
-        columns, rows, (x, y) = larger.columns, larger.rows, (self.columns, self.rows)
-        return MixedIntegerProgram(
-            Columns(columns.lower[x], columns.upper[x], columns.integer[x], Names.of(list(columns.names.take(x)))),
-            Rows(
-                sparse.csr_array(rows.matrix[y][:, x]), rows.lower[y], rows.upper[y], Names.of(list(rows.names.take(y)))
-            ),
-            larger.cost[x],
-            larger.constant,
-        )
+    new_columns: Integers
+    new_rows: Integers
 
 
-def growth(smaller: MixedIntegerProgram, larger: MixedIntegerProgram) -> Growth | None:
-    """Return how ``smaller`` grows into ``larger``; None where it does not.
+def growth(smaller: MixedIntegerProgram, larger: MixedIntegerProgram, place: int) -> Growth | None:
+    """Return how ``smaller`` grows into ``larger`` with new columns from ``place`` on; None where it does not.
 
-    It does where the larger program has all its columns, of the same kind, and all its rows, with the same coefficients
-    of these columns. Bounds, sides and costs may differ. None for programs with products.
+    All columns keep their kind, and all rows their coefficients of these columns; bounds, sides and costs may differ.
+    None for programs with products.
     """
-    if len(smaller.products) or len(larger.products):
+    n, m, more = len(smaller.columns), len(smaller.rows), len(larger.columns) - len(smaller.columns)
+    if len(smaller.products) or len(larger.products) or more < 0 or len(larger.rows) < m or place > n:
         return None
-    columns = _order(smaller.columns.names, larger.columns.names)
-    rows = _order(smaller.rows.names, larger.rows.names)
-    if columns is None or rows is None:
+    columns, new_columns = _around(n, place, more)
+    if not np.array_equal(larger.columns.integer[columns], smaller.columns.integer):
         return None
-    n, m = len(smaller.columns), len(smaller.rows)
-    apart = sparse.csr_array(larger.rows.matrix[rows[:m]][:, columns[:n]] - smaller.rows.matrix)
-    same = np.array_equal(larger.columns.integer[columns[:n]], smaller.columns.integer)
-    return Growth(columns, rows) if same and apart.count_nonzero() == 0 else None
+    # a row is recognised by the sum of its coefficients with random weights, zero for new columns
+    weight = np.zeros(n + more)
+    weight[columns] = np.random.default_rng(0).random(n)
+    same: Booleans = (smaller.rows.matrix @ weight[columns]) == (larger.rows.matrix @ weight)[:m]
+    rows, new_rows = _around(m, m if same.all() else int(np.argmin(same)), len(larger.rows) - m)
+    kept = sparse.csr_array(larger.rows.matrix[rows][:, columns])
+    apart = sparse.csr_array(kept - smaller.rows.matrix)
+    return None if apart.count_nonzero() else Growth(columns, rows, new_columns, new_rows)
 
 
-def _order(smaller: Names, larger: Names) -> Integers | None:
-    """Return the larger's numbers of the smaller's names, then the others; None where one is missing or not unique."""
-    place = {name: position for position, name in enumerate(larger)}
-    if len(place) < len(larger):
-        return None
-    found = [place.pop(name, -1) for name in smaller]
-    return None if -1 in found else np.array([*found, *place.values()], np.int64)
+def in_order(program: MixedIntegerProgram, columns: Integers, rows: Integers) -> MixedIntegerProgram:
+    """Return a program without products whose columns and rows stand in that order."""
+    own, between = program.columns, program.rows
+    return MixedIntegerProgram(
+        Columns(own.lower[columns], own.upper[columns], own.integer[columns], own.names.take(columns)),
+        Rows(
+            sparse.csr_array(between.matrix[rows][:, columns]),
+            between.lower[rows],
+            between.upper[rows],
+            between.names.take(rows),
+        ),
+        program.cost[columns],
+        program.constant,
+    )
+
+
+def _around(count: int, place: int, more: int) -> tuple[Integers, Integers]:
+    """Return where ``count`` numbers go when ``more`` are put in at ``place``, and where these are."""
+    every = np.arange(count + more)
+    new = every[place : place + more]
+    return np.delete(every, new), new
