@@ -128,9 +128,7 @@ def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
     image = _compiled(setting, state)
     begin = setting.start(image) if not state.rounds and setting.start else _begin(setting, state, image)
     limits = replace(setting.limits, gap=_master_gap(setting, state), time_limit=setting.remaining(state.patience))
-    # the scenario stored last stands behind those before it
-    place = len(setting.two_stage.first.columns) + (len(state.scenarios) - 1) * len(setting.two_stage.recourse)
-    return image, optimise(image, limits, begin, setting.solvers.growing_at(max(place, 0)))
+    return image, optimise(image, limits, begin)
 
 
 def _compiled(setting: Setting, state: State) -> Image:

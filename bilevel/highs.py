@@ -9,14 +9,13 @@ from pathlib import Path
 import highspy
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.highs_run import run, run_in_thread
 from bilevel.labels import labels
 from bilevel.outcome import HighsOptions, MipProgress, Outcome, Status
 from reformulations.convex_quadratic import lower_triangle, mirrored, recession, sign_patterns, without_products
-from reformulations.programs import Columns, Floats, Integers, MixedIntegerProgram, Product, Rows
+from reformulations.programs import Floats, Integers, MixedIntegerProgram, Product, Rows
 
 __all__ = ["HighsOptions", "MipProgress", "Outcome", "PersistentHighs"]
 
@@ -191,33 +190,6 @@ class PersistentHighs:
         added = self._solver.addRows(len(rows), rows.lower, rows.upper, matrix.nnz, starts, indices, values)
         self._check(added, "addRows")
         self._drop_below(_ROUNDING)
-
-    def add_columns(self, columns: Columns, cost: Floats, entries: sparse.csc_array) -> None:
-        """Append columns with their ``cost`` ``(k,)`` and their ``entries`` ``(m, k)`` in the rows there are."""
-        _refuse_nan("columns", cost, columns.lower, columns.upper, entries.data)
-        program, before = self.current(), len(self._cost)
-        wider = sparse.csr_array(sparse.hstack([program.rows.matrix, entries], format="csr"))
-        self._rows = [replace(program.rows, matrix=wider)]
-        self._cost = np.concatenate([self._cost, cost])
-        more = program.columns.append(columns)
-        self._program = replace(program, columns=more, rows=self._rows[0], cost=self._cost.copy())
-        self._lower, self._upper = more.lower.copy(), more.upper.copy()
-        self._integer |= bool(columns.integer.any())
-        starts, rows, values = _int32(entries.indptr[:-1]), _int32(entries.indices), _float(entries.data)
-        self._drop_below(_SMALLEST)
-        added = self._solver.addCols(
-            len(cost), _float(cost), columns.lower, columns.upper, entries.nnz, starts, rows, values
-        )
-        self._check(added, "addCols")
-        self._drop_below(_ROUNDING)
-        whole = before + np.flatnonzero(columns.integer)
-        kinds = np.full(len(whole), int(highspy.HighsVarType.kInteger), np.uint8)
-        self._check(self._solver.changeColsIntegrality(len(whole), _int32(whole), kinds), "changeColsIntegrality")
-
-    def change_options(self, options: HighsOptions) -> None:
-        """Replace limits and tolerances."""
-        self._options = options
-        self._set_options()
 
     def set_start(self, point: Floats) -> None:
         """Offer a start ``(n,)`` to the branch-and-bound; entries that are NaN are left to HiGHS."""

@@ -12,7 +12,6 @@ from bilevel.answer import Answer, Limits
 from bilevel.branching import SOME_PAIRS, branch_and_bound
 from bilevel.convex import convex_optimum
 from bilevel.first_incumbent import first_incumbent
-from bilevel.growing import SolverOf
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.meanwhile import Meanwhile
 from bilevel.methods import Branching
@@ -64,30 +63,28 @@ FARTHEST = 1e10
 """No tangent is taken farther out to bound an objective from below."""
 
 
-def optimise(
-    image: Image, limits: Limits, start: Floats | None = None, solver_of: SolverOf = PersistentHighs
-) -> Answer:
+def optimise(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
     """Solve the program of ``image``; ``start`` is a point of the MPEC to begin with, else ``limits.values`` give one.
 
     The complementarity pattern and the integers of each incumbent are fixed in the MPEC, and the
     linear or quadratic program that remains gives the point returned: no big-M is left in it. The
     bound is the proven bound of the branch and bound. Convex quadratic objectives are bounded
-    below by tangents, refined until the gap is closed. ``solver_of`` makes the solver of a linear program.
+    below by tangents, refined until the gap is closed.
     """
     if start is not None or limits.values is None:
-        return _optimised_from(image, limits, start, solver_of)
+        return _optimised_from(image, limits, start)
     start = start_at(image, limits)
-    answer = _optimised_from(image, limits, start, solver_of)
+    answer = _optimised_from(image, limits, start)
     return replace(answer, notes=(*answer.notes, NO_START if start is None else STARTED))
 
 
-def _optimised_from(image: Image, limits: Limits, start: Floats | None, solver_of: SolverOf) -> Answer:
+def _optimised_from(image: Image, limits: Limits, start: Floats | None) -> Answer:
     if isinstance(image.program, SpatialProgram):
         return spatial_search(image, image.program, limits, start)
     began = time.perf_counter()
     if start is None and not isinstance(image.method, Branching):  # which looks for one once it turns out to be long
         start = quick_start(image, limits)
-    smaller, answer = _searched(image, replace(limits, time_limit=_left(limits, began)), start, solver_of)
+    smaller, answer = _searched(image, replace(limits, time_limit=_left(limits, began)), start)
     if answer.status == "infeasible" and smaller is not image:  # a point is known: HiGHS errs on narrow boxes
         smaller, answer = image, _optimised(image, replace(limits, time_limit=_left(limits, began)), start)
     answer = replace(answer, proof=smaller.proof)
@@ -111,7 +108,7 @@ def quick_start(image: Image, limits: Limits) -> Floats | None:
     return first_incumbent(image, limits, min(seconds, max(0.1 * limit, min(0.5 * limit, SHORTEST))))
 
 
-def _searched(image: Image, limits: Limits, start: Floats | None, solver_of: SolverOf) -> tuple[Image, Answer]:
+def _searched(image: Image, limits: Limits, start: Floats | None) -> tuple[Image, Answer]:
     """Branch and bound, with smaller big-M's where they are large, or where a trial without them stays open."""
     began, seconds = time.perf_counter(), TIGHTENING_SECONDS
     if limits.time_limit is not None:
@@ -122,7 +119,7 @@ def _searched(image: Image, limits: Limits, start: Floats | None, solver_of: Sol
             image = tightened(image, image.mpec.objective(start), limits, seconds)
         return image, _optimised(image, replace(limits, time_limit=_left(limits, began)), start)
     trial = Trial(limits, seconds)
-    answer = _optimised(image, trial.limits() if can_be_tightened(image) else limits, start, solver_of)
+    answer = _optimised(image, trial.limits() if can_be_tightened(image) else limits, start)
     if not trial.given_up or answer.status != "interrupted" or answer.point is None:
         return image, answer
     smaller = tightened(image, answer.objective, limits, seconds)
@@ -139,14 +136,14 @@ def _left(limits: Limits, began: float) -> float | None:
     return max(limits.time_limit - (time.perf_counter() - began), min(limits.time_limit, SHORTEST))
 
 
-def _optimised(image: Image, limits: Limits, start: Floats | None, solver_of: SolverOf = PersistentHighs) -> Answer:
+def _optimised(image: Image, limits: Limits, start: Floats | None) -> Answer:
     if isinstance(image.method, Branching):
         return branch_and_bound(image, limits, start)
     began = time.perf_counter()
     if len(image.program.products):
         return _with_tangents(image, limits, start, began)
     beside = _meanwhile(image, limits, start, lambda point: np.concatenate([point, pattern_of(image, point)]))
-    solver = solver_of(image.linear_program, replace(_options(limits), meanwhile=beside))
+    solver = PersistentHighs(image.linear_program, replace(_options(limits), meanwhile=beside))
     if start is not None:
         solver.set_start(np.concatenate([start, pattern_of(image, start)]))
     outcome = solver.solve()

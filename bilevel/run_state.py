@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from bilevel.clock import Clock
-from bilevel.growing import GrowingHighs
 from bilevel.iterations import Iteration
 from bilevel.optimise import Limits
 from bilevel.oracles import Attack, Oracle
@@ -64,7 +63,7 @@ class Setting:
 
     ``complete`` says that recourse exists in every scenario, so that nobody need ask for violations;
     ``earlier`` are the seconds of the run that this one continues; ``save`` is called with the state after each round.
-    ``moving`` is the set where it depends on the plan; ``solvers`` keeps the master of the round before.
+    ``moving`` is the set where it depends on the plan.
     """
 
     two_stage: TwoStage
@@ -80,7 +79,6 @@ class Setting:
     master_seconds: float | None = None
     oracle_seconds: float | None = None
     moving: DependentSets | None = None
-    solvers: GrowingHighs = field(default_factory=GrowingHighs)
 
     def master(self, stored: Sequence[Floats]) -> BilevelProgram:
         """Return the game of what is stored."""
