@@ -9,7 +9,7 @@ adversary take the best of the followers' optimal responses for the leader.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +19,9 @@ from bilevel.clock import Clock
 from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
 from bilevel.iterations import Iteration, IterationTable, Kind
 from bilevel.late_adversary import LateAdversary, Worst
+from bilevel.late_run import LatePlan, LateRun
 from bilevel.masters import compile_master
 from bilevel.optimise import optimise
-from bilevel.pipeline import Image
 from bilevel.resume import Files
 from bilevel.robust_answer import RobustAnswer, RobustStatus
 from bilevel.saved_runs import SavedPlan, SavedRun
@@ -42,46 +42,6 @@ _SAME = 1e-7
 
 
 _OPEN: RobustStatus = "feasible"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Best:
-    """The best plan so far: the master's primal-dual point and program, its worst case and what happens there.
-
-    ``mpec_point`` is the plan in the MPEC of the master with ``stored`` scenarios.
-    """
-
-    master: BilevelProgram
-    point: Floats
-    worst: Worst
-    first_cost: float
-    mpec_point: Floats
-    stored: int
-
-    @property
-    def bound(self) -> float:
-        return self.first_cost + self.worst.bound
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Run:
-    """Where a run stands; looseness and patience as in :class:`bilevel.run_state.State`."""
-
-    stored: tuple[Floats, ...]
-    lower: float = -np.inf
-    best: _Best | None = None
-    image: Image | None = None
-    rounds: tuple[Iteration, ...] = field(default=())
-    looseness: float = 0.0
-    patience: float = 1.0
-
-    @property
-    def upper(self) -> float:
-        return np.inf if self.best is None else self.best.bound
-
-    def has_met(self, gap: float) -> bool:
-        """Tell whether the bounds are within the relative ``gap``."""
-        return bool(np.isfinite(self.upper) and self.upper - self.lower <= gap * max(1.0, abs(self.upper)))
 
 
 def solve_wait_and_see(
@@ -110,7 +70,7 @@ def solve_wait_and_see(
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
     adversary = adversary_for(program, timing, within, limits.threads)
-    run, status = _Run((_nearest(adversary, within.nominal()),), looseness=options.master_gap or 0.0), _OPEN
+    run, status = LateRun((_nearest(adversary, within.nominal()),), looseness=options.master_gap or 0.0), _OPEN
     if files.resume is not None:
         saved = files.resume.read()
         clock, run = replace(clock, earlier=saved.seconds), _resumed(adversary, saved, limits.threads)
@@ -145,8 +105,8 @@ def _nearest(adversary: Adversary, u: Floats) -> Floats:
 
 
 def _round(
-    adversary: Adversary, run: _Run, clock: Clock, progress: Callable[[Iteration], None] | None
-) -> tuple[_Run, RobustStatus | None]:
+    adversary: Adversary, run: LateRun, clock: Clock, progress: Callable[[Iteration], None] | None
+) -> tuple[LateRun, RobustStatus | None]:
     """Solve one master and let nature answer; the status is None where another round is needed."""
     limits, master = clock.limits, scenario_master(adversary.program, adversary.timing, run.stored)
     try:
@@ -175,11 +135,11 @@ def _round(
 
 def _attacked(
     adversary: Adversary,
-    run: _Run,
+    run: LateRun,
     clock: Clock,
     plan: tuple[BilevelProgram, Floats, Floats],
     progress: Callable[[Iteration], None] | None,
-) -> tuple[_Run, Worst | None]:
+) -> tuple[LateRun, Worst | None]:
     """Let nature answer a plan (the master, its primal-dual point, its point of the MPEC) and record the round."""
     master, solved, mpec_point = plan
     source, first = _early_point(adversary, solved)
@@ -187,20 +147,20 @@ def _attacked(
     if worst is None:
         return run, None
     if first + worst.bound < run.upper:
-        run = replace(run, best=_Best(master, solved, worst, first, mpec_point, len(run.stored)))
+        run = replace(run, best=LatePlan(master, solved, worst, first, mpec_point, len(run.stored)))
     round_ = _iteration(adversary.program, run, worst, clock.seconds())
     if progress is not None:
         progress(round_)
     return replace(run, rounds=(*run.rounds, round_)), worst
 
 
-def _master_gap(run: _Run, gap: float) -> float:
+def _master_gap(run: LateRun, gap: float) -> float:
     """Return the relative gap of the next master: half the distance of the bounds, within looseness and tolerance."""
     distance = (run.upper - run.lower) / max(1.0, abs(run.upper)) if np.isfinite(run.upper) else np.inf
     return max(_MASTER_SHARE * gap, min(0.5 * distance, run.looseness))
 
 
-def _continued(run: _Run, worst: Worst, *, inexact: bool) -> _Run:
+def _continued(run: LateRun, worst: Worst, *, inexact: bool) -> LateRun:
     """Store the scenario, or ask the same master again more sternly where it is stored and something was inexact."""
     for k, u in enumerate(run.stored):
         if np.max(np.abs(u - worst.scenario)) <= _SAME * (1 + np.max(np.abs(u))):
@@ -213,7 +173,7 @@ def _continued(run: _Run, worst: Worst, *, inexact: bool) -> _Run:
     return replace(run, stored=(*run.stored, worst.scenario))
 
 
-def _sterner(run: _Run) -> _Run:
+def _sterner(run: LateRun) -> LateRun:
     """Return the run whose next master has a tenth of the gap and twice the time."""
     return replace(run, looseness=0.1 * run.looseness, patience=2 * run.patience)
 
@@ -226,11 +186,11 @@ def _early_point(adversary: Adversary, solved: Floats) -> tuple[Floats, float]:
     return source, float(program.objectives.sense[LEADER] * program.objectives.value(source)[LEADER])
 
 
-def _settled(run: _Run) -> RobustStatus:
+def _settled(run: LateRun) -> RobustStatus:
     return "feasible" if run.image is not None and run.image.assumes else "optimal"
 
 
-def _save(files: Files, run: _Run, clock: Clock) -> None:
+def _save(files: Files, run: LateRun, clock: Clock) -> None:
     if files.save is None:
         return
     plan, best = None, run.best
@@ -241,7 +201,7 @@ def _save(files: Files, run: _Run, clock: Clock) -> None:
     files.save.write(SavedRun(run.stored, 1, run.lower, run.upper, clock.seconds(), run.rounds, plan))
 
 
-def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> _Run:
+def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> LateRun:
     """Return the run that was saved; the master of the best plan is compiled, and its worst case evaluated, again."""
     best, image, plan = None, None, saved.plan
     if plan is not None:
@@ -251,11 +211,11 @@ def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> _Run
         source, first = _early_point(adversary, solved)
         evaluation = adversary if isinstance(adversary, LateAdversary) else adversary.evaluation
         worst = Worst(plan.scenario, evaluation.answer(source, plan.scenario), plan.bound)
-        best = _Best(master, solved, worst, first, plan.mpec_point, plan.stored)
-    return _Run(saved.scenarios, saved.lower, best, image, saved.rounds)
+        best = LatePlan(master, solved, worst, first, plan.mpec_point, plan.stored)
+    return LateRun(saved.scenarios, saved.lower, best, image, saved.rounds)
 
 
-def _iteration(program: BilevelProgram, run: _Run, worst: Worst, seconds: float) -> Iteration:
+def _iteration(program: BilevelProgram, run: LateRun, worst: Worst, seconds: float) -> Iteration:
     lower, upper = run.lower, run.upper
     if program.objectives.sense[LEADER] < 0:
         lower, upper = -upper, -lower
@@ -263,7 +223,7 @@ def _iteration(program: BilevelProgram, run: _Run, worst: Worst, seconds: float)
     return Iteration(lower, upper, worst.scenario, seconds, kind)
 
 
-def _answer(adversary: Adversary, run: _Run, status: RobustStatus, clock: Clock) -> RobustAnswer:
+def _answer(adversary: Adversary, run: LateRun, status: RobustStatus, clock: Clock) -> RobustAnswer:
     best, sense = run.best, float(adversary.program.objectives.sense[LEADER])
     solved = status not in ("infeasible", "unbounded")
     notes = () if run.image is None else run.image.notes
@@ -284,7 +244,7 @@ def _answer(adversary: Adversary, run: _Run, status: RobustStatus, clock: Clock)
     )
 
 
-def _game_point(adversary: Adversary, best: _Best) -> Floats:
+def _game_point(adversary: Adversary, best: LatePlan) -> Floats:
     """Return the primal-dual point ``(3 n + m,)`` of the game at the worst case of the best plan."""
     program, timing, late = adversary.program, adversary.timing, best.worst.late
     n, m, width, height = len(program.columns), len(program.rows), len(best.master.columns), len(best.master.rows)

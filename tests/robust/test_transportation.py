@@ -84,11 +84,11 @@ def plan_of(game: Game, answer: RobustAnswer) -> tuple[np.ndarray, np.ndarray]:
     return np.round(values[:3]), values[3:6]
 
 
-@pytest.mark.parametrize("oracle", ["vertices", "game"])
+@pytest.mark.parametrize("method", [CCG(oracle="vertices"), CCG(oracle="game"), CCG(stored="prices")])
 @pytest.mark.parametrize("least_total", [None, 772])
-def test_the_optimum_is_the_published_one(oracle: str, least_total: float | None):
+def test_the_optimum_is_the_published_one(method: CCG, least_total: float | None):
     game = read(transportation(least_total=least_total))
-    answer = solve_robust(game, CCG(oracle=oracle))
+    answer = solve_robust(game, method)
     assert answer.status == "optimal"
     assert answer.objective == pytest.approx(OPTIMUM, rel=1e-6)
     assert answer.bound == pytest.approx(OPTIMUM, rel=2e-6)
@@ -105,6 +105,7 @@ def test_the_plan_has_recourse_at_every_vertex_and_its_worst_case_is_the_objecti
 def test_the_extensive_form_over_all_vertices_has_the_same_optimum():
     vertices = corners()
     blocks, width = len(vertices), 7 + 9 * len(vertices)
+    assert blocks == 12
     rows, sides = [], []
     for i in SITES:
         row = np.zeros(width)
