@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.linalg.lapack import dgetrf, dgetrs
+from scipy.sparse.linalg import splu
 
 from bilevel.vertex_highs import VertexHighs
 from reformulations.programs import Booleans, Floats, Integers, Matrix, MixedIntegerProgram
@@ -21,6 +22,9 @@ from reformulations.programs import Booleans, Floats, Integers, Matrix, MixedInt
 _LOWER, _BASIC, _UPPER, _FREE = 0, 1, 2, 3
 _ROOM = 1e-9
 """A point is feasible within this, relative to one and the side; more is left to a linear program of its own."""
+
+_DENSE = 1_000_000
+"""Matrices with no more entries than this are kept with their zeros: faster than sparse ones of this size."""
 
 _KEPT = 30
 """Bases that are kept, those used last."""
@@ -31,30 +35,32 @@ _IN_VAIN = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Basis:
-    """Basic columns ``free``, rows ``tight`` at a side, other rows ``slack``; ``rest`` ``(n,)`` are columns at bounds.
+    """Basic columns ``free``, rows ``tight`` at a side, other rows ``slack``; ``solved`` inverts tight times free.
 
-    ``across`` is the part of the matrix in slack rows and free columns.
+    ``across`` is the part of the matrix in slack rows and free columns, ``fixed`` ``(m,)`` and ``fixed_cost`` what the
+    columns at their bounds contribute.
     """
 
-    factor: SuperLU | None
+    solved: Callable[[Floats], Floats]
     free: Integers
     tight: Integers
     at_upper: Booleans
     slack: Integers
-    across: Matrix
-    rest: Floats
+    across: Matrix | Floats
+    fixed: Floats
+    fixed_cost: float
     key: bytes
 
     def answers(self, program: MixedIntegerProgram, sides: _Sides) -> tuple[Floats, Booleans]:
         """Return the cost ``(s,)`` at each pair of sides, and where the point is feasible, and so optimal."""
-        fixed = np.asarray(program.rows.matrix @ self.rest)
+        fixed = self.fixed
         at = np.where(self.at_upper, sides.upper[:, self.tight], sides.lower[:, self.tight]) - fixed[self.tight]
-        point = at if self.factor is None else self.factor.solve(np.ascontiguousarray(at.T)).T
+        point = self.solved(np.ascontiguousarray(at.T)).T
         holds = np.all((point >= sides.least[self.free]) & (point <= sides.most[self.free]), axis=1)
         if len(self.slack) and holds.any():
             activity = np.asarray((self.across @ point.T).T) + fixed[self.slack]
             holds &= np.all((activity >= sides.low[:, self.slack]) & (activity <= sides.high[:, self.slack]), axis=1)
-        cost = point @ program.cost[self.free] + float(program.cost @ self.rest) + program.constant
+        cost = point @ program.cost[self.free] + self.fixed_cost
         return cost, holds & np.isfinite(cost)
 
 
@@ -86,7 +92,10 @@ class Bunches:
     """
 
     def __init__(self, program: MixedIntegerProgram, solver: VertexHighs) -> None:
-        self._program, self._solver, self._matrix = program, solver, sparse.csc_array(program.rows.matrix)
+        self._program, self._solver = program, solver
+        matrix = program.rows.matrix
+        small = matrix.shape[0] * matrix.shape[1] <= _DENSE
+        self._matrix: Floats | Matrix = matrix.toarray() if small else sparse.csr_array(matrix)
         self._kept: list[_Basis] = []
 
     def values(
@@ -137,12 +146,26 @@ class Bunches:
         key = b"".join(part.tobytes() for part in (free, tight, at_upper, rest))
         if any(basis.key == key for basis in self._kept):
             return None
-        among, slack = self._matrix[:, free].tocsr(), np.flatnonzero(rows == _BASIC)
-        try:
-            factor = splu(among[tight].tocsc()) if len(free) else None
-        except RuntimeError:  # the matrix is singular
+        among, slack = self._matrix[:, free], np.flatnonzero(rows == _BASIC)
+        solved = _inverse(among[tight])
+        if solved is None:
             return None
-        return _Basis(factor, free, tight, at_upper, slack, sparse.csr_array(among[slack]), rest, key)
+        program = self._program
+        fixed, fixed_cost = np.asarray(program.rows.matrix @ rest), float(program.cost @ rest) + program.constant
+        return _Basis(solved, free, tight, at_upper, slack, among[slack], fixed, fixed_cost, key)
+
+
+def _inverse(square: Floats | Matrix) -> Callable[[Floats], Floats] | None:
+    """Return what solves ``square @ x = b`` for columns ``b``; None where the matrix is singular."""
+    if square.shape[0] == 0:
+        return lambda right: right
+    if isinstance(square, np.ndarray):
+        factors, pivots, singular = dgetrf(square)
+        return None if singular else lambda right: np.asarray(dgetrs(factors, pivots, right)[0])
+    try:
+        return splu(square.tocsc()).solve
+    except RuntimeError:  # the matrix is singular
+        return None
 
 
 def _room(side: Floats) -> Floats:

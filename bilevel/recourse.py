@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -55,18 +56,23 @@ class RecourseSolver:
     def __init__(self, stage: SecondStage, threads: int | None = None) -> None:
         options = HighsOptions(threads=threads)
         _refuse_unbounded(stage, options)
-        origin = np.zeros(stage.nature.shape[1])
         # presolve would leave no basis to start from, or to answer other scenarios with
-        options = replace(options, presolve=False)
-        cheapest, elastic = recourse_program(stage, origin), elastic_program(stage, origin)
-        self._cheapest, self._elastic = VertexHighs(cheapest, options), VertexHighs(elastic, options)
-        self._costs, self._violations = Bunches(cheapest, self._cheapest), Bunches(elastic, self._elastic)
-        self._every = np.arange(len(stage.lower))
+        self._stage, self._options = stage, replace(options, presolve=False)
+        cheapest = recourse_program(stage, np.zeros(stage.nature.shape[1]))
+        self._cheapest = VertexHighs(cheapest, self._options)
+        self._costs, self._every = Bunches(cheapest, self._cheapest), np.arange(len(stage.lower))
+
+    @cached_property
+    def _elastic(self) -> tuple[VertexHighs, Bunches]:
+        """The program of the least violation; where recourse is complete nobody asks for it."""
+        elastic = elastic_program(self._stage, np.zeros(self._stage.nature.shape[1]))
+        solver = VertexHighs(elastic, self._options)
+        return solver, Bunches(elastic, solver)
 
     def violations(self, stage: SecondStage, scenarios: Floats, is_over: Callable[[], bool] = never) -> Floats:
         """Return :meth:`violation` ``(s,)`` at ``scenarios`` ``(s, k)``, few programs for many; NaN once over."""
         lower, upper = elastic_sides(stage, scenarios)
-        found = self._violations.values(lower, upper, lambda k: self.violation(stage, scenarios[k]), is_over)
+        found = self._elastic[1].values(lower, upper, lambda k: self.violation(stage, scenarios[k]), is_over)
         return np.maximum(found, 0.0)
 
     def costs(self, stage: SecondStage, scenarios: Floats, is_over: Callable[[], bool] = never) -> Floats:
@@ -110,8 +116,9 @@ class RecourseSolver:
 
     def _violated(self, stage: SecondStage, u: Floats) -> Outcome:
         lower, upper = elastic_sides(stage, u)
-        self._elastic.change_row_bounds(np.arange(len(lower)), lower, upper)
-        return self._elastic.solve()
+        solver, _ = self._elastic
+        solver.change_row_bounds(np.arange(len(lower)), lower, upper)
+        return solver.solve()
 
     def _cheapest_at(self, stage: SecondStage, u: Floats) -> Outcome:
         shift = np.asarray(stage.nature @ u)

@@ -80,3 +80,14 @@ def test_random_programs_agree_with_one_program_a_scenario() -> None:
                 bounds=[(0, 4)] * n,
             )
             assert found[k] == pytest.approx(answer.fun, rel=1e-7, abs=1e-7)
+
+
+def test_a_large_sparse_program_is_answered_the_same_way() -> None:
+    """Min sum y, y_i >= u_i, 1001 of them: one basis for all u > 0, and the sum of u."""
+    size = 1001
+    need = np.arange(1.0, 4.0)[:, np.newaxis] * np.ones(size)
+    rows = Rows(sparse.eye_array(size, format="csr"), need[0], np.full(size, np.inf), Names(size, str))
+    columns = Columns(np.zeros(size), np.full(size, 9.0), np.zeros(size, bool), Names(size, str))
+    counted = Counted(MixedIntegerProgram(columns, rows, np.ones(size), 0.0), need, np.full(need.shape, np.inf))
+    assert counted.values() == pytest.approx([size, 2 * size, 3 * size])
+    assert counted.solves == 1

@@ -251,10 +251,10 @@ def instances(draw: st.DrawFn) -> Instance:
     )
 
 
-def model_of(case: Instance) -> pyo.ConcreteModel:
+def model_of(case: Instance, domain: object = pyo.Integers) -> pyo.ConcreteModel:
     n, k, q, m = len(case.a), case.n.shape[1], len(case.b), len(case.h)
     model = pyo.ConcreteModel()
-    model.z = pyo.Var(range(n), domain=pyo.Integers, bounds=(0, 2))
+    model.z = pyo.Var(range(n), domain=domain, bounds=(0, 2))
     rows = [
         (dict(enumerate(row)), "<=", side + sum(move[j] * model.z[j] for j in range(n)))
         for row, side, move in zip(case.f_matrix.tolist(), case.f.tolist(), case.k.tolist(), strict=True)
@@ -289,21 +289,23 @@ def corners(matrix: np.ndarray, sides: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def brute_force(case: Instance) -> float:
-    """Return the optimum over all plans, corners of their sets and recourse programs; infinite where there is none."""
-    best, k = np.inf, case.n.shape[1]
-    for z in product((0.0, 1.0, 2.0), repeat=len(case.a)):
-        plan = np.array(z)
-        matrix = np.vstack([case.f_matrix, np.eye(k), -np.eye(k)])
-        points = corners(matrix, np.concatenate([case.f + case.k @ plan, np.full(k, 2.0), np.zeros(k)]))
-        if not points:
-            continue  # nature has nothing to choose: ruled out
-        worst = -np.inf
-        for u in points:
-            answer = linprog(case.b, A_ub=-case.g, b_ub=-(case.h - case.e @ plan - case.n @ u), bounds=(0, 9))
-            worst = max(worst, np.inf if answer.status == 2 else float(answer.fun))
-        best = min(best, float(case.a @ plan) + worst)
-    return best
+def cost_of(case: Instance, plan: np.ndarray) -> float | None:
+    """Return what a plan costs at worst, infinite without recourse; None where nature has nothing to choose."""
+    k = case.n.shape[1]
+    matrix = np.vstack([case.f_matrix, np.eye(k), -np.eye(k)])
+    worst = None
+    for u in corners(matrix, np.concatenate([case.f + case.k @ plan, np.full(k, 2.0), np.zeros(k)])):
+        answer = linprog(case.b, A_ub=-case.g, b_ub=-(case.h - case.e @ plan - case.n @ u), bounds=(0, 9))
+        cost = np.inf if answer.status == 2 else float(answer.fun)
+        worst = cost if worst is None else max(worst, cost)
+    return None if worst is None else float(case.a @ plan) + worst
+
+
+def brute_force(case: Instance, steps: int = 3) -> float:
+    """Return the least cost over a grid of plans; infinite where none has recourse everywhere."""
+    plans = product(np.linspace(0, 2, steps), repeat=len(case.a))
+    costs = [cost_of(case, np.array(plan)) for plan in plans]
+    return min((cost for cost in costs if cost is not None), default=np.inf)
 
 
 def check(case: Instance) -> None:
@@ -328,3 +330,32 @@ def test_random_instances_agree_with_all_plans_and_all_corners(case: Instance) -
 @settings(max_examples=300, deadline=None)
 def test_many_random_instances_agree_with_all_plans_and_all_corners(case: Instance) -> None:
     check(case)
+
+
+def check_divisible(case: Instance) -> None:
+    """The answer costs what all corners at its plan say, and no plan of a grid costs less."""
+    model, best = model_of(case, pyo.Reals), brute_force(case, 21 if len(case.a) == 1 else 6)
+    solution = bl.solve(model, method=bl.CCG(stored="prices"))
+    if solution.status == "infeasible":
+        assert np.isinf(best)
+        return
+    assert solution.status == "optimal"
+    plan = np.array([pyo.value(model.z[j]) for j in model.z])
+    room = 1e-5 * (1 + abs(solution.objective))
+    assert solution.objective <= best + room
+    # solvers' tolerances leave the plan a little outside the rows of recourse or of the set
+    near = [cost_of(case, np.clip(plan + shift, 0, 2)) for shift in (0.0, 1e-6, -1e-6)]
+    assert any(cost is not None and abs(cost - solution.objective) <= room for cost in near)
+
+
+@given(instances())
+@settings(max_examples=6, deadline=None)
+def test_divisible_plans_are_worth_what_their_corners_say_and_no_other_is_better(case: Instance) -> None:
+    check_divisible(case)
+
+
+@pytest.mark.long
+@given(instances())
+@settings(max_examples=300, deadline=None)
+def test_many_divisible_plans_are_worth_what_their_corners_say_and_no_other_is_better(case: Instance) -> None:
+    check_divisible(case)
