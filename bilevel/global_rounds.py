@@ -25,8 +25,8 @@ from reformulations.quadratic_responses import Response, quadratic_master, respo
 _LOOSEST, _SHARE = 0.01, 0.1
 """Masters are solved to this share of the gap that is left, at most to the loosest: only the last must be exact."""
 
-_SHARES = (0.5, 0.9)
-"""Where between the best objective and the one to beat robust responses are looked for."""
+_NEAR, _SHARES = (0.03,), (0.5, 0.9)
+"""Where between the best objective and the one to beat robust responses are looked for: those that move, and others."""
 
 
 class GlobalRounds:
@@ -142,8 +142,11 @@ class GlobalRounds:
         """Yield what is worth storing: the best response, moving with the leader where that matters, and deep ones."""
         relaxation = self._relaxation
         here = np.where(relaxation.game.column_owner == LEADER, visit.held.point, best)
-        for slope in slopes_of(relaxation, follower, here):
-            yield response_of(relaxation, follower, best - slope @ here, slope)
+        slopes = slopes_of(relaxation, follower, here)
+        near = self._answers.robust(visit, follower, _NEAR, reached) if slopes else []
+        for slope in slopes:
+            for values in (best, *near):
+                yield response_of(relaxation, follower, values - slope @ here, slope)
         for values in (best, *self._answers.robust(visit, follower, _SHARES, reached)):
             yield response_of(relaxation, follower, values)
 

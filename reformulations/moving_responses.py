@@ -30,8 +30,9 @@ def slopes_of(relaxation: QuadraticHighPoint, follower: int, point: Floats) -> l
     with sides that are linearly independent, those that the leader moves first, solved with the least norm
     (sensitivity analysis: Fiacco 1983). Where more sides are active than are independent, there is one slope with
     the first ones and one with the last ones. Any slope gives a valid rule, since where it is feasible and what it is
-    worth is written for all decisions. None where no active side moves with the leader: then a response that keeps
-    still is feasible around; and where such a side has products, which a straight move breaks.
+    worth is written for all decisions. A straight move breaks a curved side to second order, which a response that is a
+    little inside of it affords. None where no active side moves with the leader: then a response that keeps still is
+    feasible around.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def slopes_of(relaxation: QuadraticHighPoint, follower: int, point: Floats) -> l
     active = _active(relaxation, player, own, point)
     matrix = jacobian(active.linear, active.products, point).toarray()
     moved = np.abs(matrix[:, leader]).max(axis=1, initial=0.0) > _SMALL
-    if not moved.any() or (moved & active.curved()).any():
+    if not moved.any():
         return []
     first, last = np.argsort(~moved, kind="stable"), np.argsort(moved, kind="stable")[::-1]
     chosen = {tuple(sorted(_independent(matrix[:, own], order))) for order in (first, last)}

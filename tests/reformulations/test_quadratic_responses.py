@@ -132,6 +132,13 @@ def test_a_response_moves_with_the_row_that_the_leader_moves():
     assert slopes_of(relaxation, 0, np.array([0.0, -1.0])) == []
 
 
+def test_a_response_on_a_curved_row_moves_along_its_path():
+    """The best response is y = -sqrt(x/2) (1, 1), which moves by -1/(2 sqrt(2 x)): -1/4 each at x = 2."""
+    relaxation = disc()
+    (slope,) = slopes_of(relaxation, 0, np.array([2.0, -1.0, -1.0]))
+    assert slope.toarray()[:, 0] == pytest.approx([0, -0.25, -0.25])
+
+
 def test_forms_are_composed_with_a_moving_response():
     """z1 z2 with z1 = 2 x + 3, z2 = x + 1 is 2 x^2 + 5 x + 3."""
     slope = sparse.csr_array(np.array([[0.0, 0, 0], [2, 0, 0], [1, 0, 0]]))
