@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 # Okabe & Ito's palette, told apart with every kind of colour vision
 BLUE, ORANGE, GREEN, VERMILION, SKY, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#7F7F7F"
 DPI = 150
-ADVICE = 'figures need matplotlib: python -m pip install "bilevel-compiler[plots]", or -e ".[plots]" in a clone'
 STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 11,

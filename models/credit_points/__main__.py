@@ -18,13 +18,12 @@ from models.credit_points.data import FOLDER, Instance, read_instance
 from models.credit_points.equilibrium import Equilibrium, equilibrium_of, price_taking
 from models.credit_points.iteration import alternate
 from models.credit_points.price_maker import anticipate
-from models.credit_points.report import aggregator_table, fee_table, report, sweep_table
+from models.credit_points.report import aggregator_table, fee_table, sweep_table
 from models.credit_points.sensitivity import sweeps
 from models.credit_points.users import Users, read_users
 from models.tables import DataError
+from models.terminal import NO_FIGURES, report, terminal
 
-WIDTH = 120
-"""Columns of the tables where the output is no terminal."""
 SWINGS = 5
 """Rounds of operator and aggregators in turn that are shown."""
 
@@ -44,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when every answer is proven and certified, and every check holds."""
     asked = parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = terminal()
     try:
         data = read_instance(asked.data)
         users = read_users(data.feeder, asked.data)
@@ -62,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for path in figures.write(asked.figures, data, found, swept):
                 console.print(f"wrote {path}", soft_wrap=True)
         except ImportError:
-            console.print("no figures: they need matplotlib, the extra plots")
+            console.print(NO_FIGURES)
     return 0 if good and well else 1
 
 
@@ -75,14 +74,7 @@ def price_takers(console: Console, data: Instance, *, with_ac: bool) -> tuple[bo
     console.print(solution)
     found = equilibrium_of(m, data)
     console.print(aggregator_table(found, data))
-    verdicts = market_checks(found, m, data)
-    if not with_ac:
-        console.print("the AC power flow was not asked for")
-    elif has_pandapower():
-        with console.status("AC power flow of the equilibrium"):
-            verdicts |= ac_checks(found, data)
-    else:
-        console.print(ADVICE, highlight=False)
+    verdicts = market_checks(found, m, data) | newton_checks(console, found, data, wanted=with_ac)
     report(console, verdicts)
     with console.status("operator and aggregators in turn"):
         changes = ", ".join(f"{change:.1f}" for change in islice(alternate(data), SWINGS))
@@ -92,6 +84,15 @@ def price_takers(console: Console, data: Instance, *, with_ac: bool) -> tuple[bo
         highlight=False,
     )
     return solution.status == "optimal" and all(verdicts.values()), found
+
+
+def newton_checks(console: Console, found: Equilibrium, data: Instance, *, wanted: bool) -> dict[str, bool]:
+    """Return the checks by an AC power flow; none, and a line that says why, where there is none."""
+    if wanted and has_pandapower():
+        with console.status("AC power flow of the equilibrium"):
+            return ac_checks(found, data)
+    console.print(ADVICE if wanted else "the AC power flow was not asked for", highlight=False)
+    return {}
 
 
 def price_maker(console: Console, data: Instance, found: Equilibrium, number: int) -> bool:

@@ -38,9 +38,9 @@ def nodal_prices(data: Instance, found: Equilibrium) -> Figure:
     edges = np.arange(len(HOURS) + 1)
     mesh = axes.pcolormesh(edges, np.arange(len(dearer) + 1) + 0.5, dearer, cmap="cividis")
     for number, aggregator in data.aggregators.items():
-        axes.annotate(f"  {number}", (len(HOURS), aggregator.bus), annotation_clip=False, va="center")
-    figure.colorbar(mesh, label="% above the price at the substation", pad=0.06)
-    axes.set_title("Nodal prices (aggregators at the right)")
+        axes.annotate(f" aggregator {number}", (len(HOURS), aggregator.bus), annotation_clip=False, va="center")
+    figure.colorbar(mesh, label="% above the substation", pad=0.12)
+    axes.set_title("How far the price of each bus is above that of the substation")
     axes.set_xlabel("hour of the day")
     axes.set_ylabel("bus")
     axes.xaxis.set_major_locator(MultipleLocator(2))
@@ -64,13 +64,13 @@ def contracts(data: Instance, found: Equilibrium) -> Figure:
         other.stairs(found.price[aggregator.bus], edges, baseline=None, color=VERMILION, lw=1.5, label="price")
         other.set_ylim(0, 1.05 * max(profile.max() for profile in found.price.values()))
         other.grid(visible=False)
-        other.tick_params(labelright=axes is panels[-1])
+        other.tick_params(right=axes is panels[-1], labelright=axes is panels[-1])
         if axes is panels[-1]:
             other.set_ylabel("yuan/MWh")
             handles, labels = axes.get_legend_handles_labels()
             more, names = other.get_legend_handles_labels()
             figure.legend(handles + more, labels + names, loc="outside upper center", ncols=4)
-    panels[0].set_ylabel("MWh in an hour")
+    panels[0].set_ylabel("MWh, in an hour or stored")
     return figure
 
 

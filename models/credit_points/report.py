@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from models.credit_points.credit import Choice
@@ -56,9 +55,3 @@ def sweep_table(sweeps: dict[str, dict[float, Choice]]) -> Table:
             shares = (f"{100 * share:.0f} %" for share in (choice.recommended, choice.valley))
             table.add_row(parameter, f"{value:g}", *shares, f"{choice.fee_yuan:.2f}")
     return table
-
-
-def report(console: Console, verdicts: dict[str, bool]) -> None:
-    """Print what holds and what fails."""
-    for says, good in verdicts.items():
-        console.print(f"{'holds' if good else 'FAILS'}  {says}", highlight=False, style=None if good else "bold red")

@@ -21,14 +21,13 @@ from models.ev_retailer.outcome import Outcome, bounds_of, outcome_of, parties_o
 from models.ev_retailer.plans import Evaluator, Plan, plan_of, resampled, sampled_in_ball
 from models.ev_retailer.report import check_table, parties_table, profit_table, spread_table, tie_table, type_table
 from models.tables import DataError
+from models.terminal import NO_FIGURES, terminal
 from reformulations.distributions import DistributionBall
 from reformulations.programs import Floats
 from reformulations.radii import Radii, hoeffding_linf, literature_radii, weissman_l1
 
 SMALL_TYPES, SMALL_SCENARIOS = 4, 3
 SAMPLES = 1000
-WIDTH = 120
-"""Columns of the tables where the output is no terminal."""
 COMPARISON_SECONDS = 60.0
 """Other games may take this long, or as long as the robust one did: their plans are for comparison only."""
 
@@ -146,9 +145,7 @@ def compare_and_draw(
     try:
         from models.ev_retailer import figures
     except ImportError:
-        console.print(
-            'figures need matplotlib: python -m pip install "bilevel-compiler[plots]", or -e ".[plots]" in a clone'
-        )
+        console.print(NO_FIGURES)
         return
     plans = {"robust": outcome.plan}
     seconds = max(COMPARISON_SECONDS, monitor.rounds[-1].seconds if monitor.rounds else 0.0)
@@ -171,7 +168,7 @@ def compare_and_draw(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when the certificate holds."""
     arguments = parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = terminal()
     try:
         data = read(arguments, arguments.utility)
         radii = chosen_radii(data, arguments)

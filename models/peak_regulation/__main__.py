@@ -7,18 +7,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 import bilevel as bl
 from models.peak_regulation.data import FOLDER, POOLS, read_instance
+from models.peak_regulation.disaggregation import cheapest_days
 from models.peak_regulation.game import peak_regulation
 from models.peak_regulation.outcome import PAPER, Outcome, outcome_of
 from models.tables import DataError
+from models.terminal import NO_FIGURES, report, terminal
 
 SCENARIOS = {"none": (), "charging": ("charging",), "discharging": ("discharging",), "both": POOLS}
-WIDTH = 120
-"""Columns of the tables where the output is no terminal."""
 EXACT, SMALL = 1e-9, 1e-6
 """Relative tolerances of what is arithmetic, and of what a solver found."""
 ITEMS = ("subsidy", "purchase", "regulation", "energy", "capacity", "total")
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     options.add_argument("--no-figures", action="store_true", help="tables only")
     asked = options.parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = terminal()
     try:
         data = read_instance(asked.data)
     except DataError as error:
@@ -53,9 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if asked.explain:
         console.print(bl.explain(peak_regulation(data)), highlight=False)
     console.print(revenue_table(outcomes), paper_table(), sep="\n")
-    verdicts = checks(outcomes)
-    for says, good in verdicts.items():
-        console.print(f"{'holds' if good else 'FAILS'}  {says}", highlight=False, style=None if good else "bold red")
+    verdicts = checks(outcomes, *cheapest_days(data))
+    report(console, verdicts)
     if not asked.no_figures:
         try:
             from models.peak_regulation import figures
@@ -63,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for path in figures.write(asked.figures, data, outcomes):
                 console.print(f"wrote {path}", soft_wrap=True)
         except ImportError:
-            console.print("no figures: they need matplotlib, the extra plots")
+            console.print(NO_FIGURES)
     return 0 if proven and all(verdicts.values()) else 1
 
 
@@ -90,8 +88,11 @@ def paper_table() -> Table:
     return table
 
 
-def checks(outcomes: dict[str, Outcome]) -> dict[str, bool]:
-    """Return what must hold of the answers, with its numbers, and whether it does."""
+def checks(outcomes: dict[str, Outcome], together: float, apart: float) -> dict[str, bool]:
+    """Return what must hold of the answers, with its numbers, and whether it does.
+
+    The cheapest day is ``together`` within the limits of the fleet, ``apart`` within those of each vehicle, yuan.
+    """
     none, charging, discharging, both = (outcomes[name].revenue.total for name in SCENARIOS)
     residual = max(abs(o.objective - o.revenue.total) / abs(o.revenue.total) for o in outcomes.values())
     printed = max(abs(items.total - total) for items, total in PAPER.values())
@@ -110,6 +111,10 @@ def checks(outcomes: dict[str, Outcome]) -> dict[str, bool]:
         >= alone * (1 - EXACT),
         f"no hour has a negative margin: least {least:.0e} kW": least >= -SMALL,
         f"every owner's energy stays in its region: outside by {max(outside, 0):.0e} kWh": outside <= SMALL,
+        f"the fleet's limits allow what its vehicles can do: the cheapest day costs {together:.1f} yuan by them, "
+        f"{apart:.1f} by the vehicles' own, so the error of disaggregation is {apart - together:.1f}": (
+            together <= apart + SMALL * abs(apart)
+        ),
     }
 
 

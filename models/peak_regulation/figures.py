@@ -15,6 +15,8 @@ from models.peak_regulation.data import HOURS, POOLS, Instance
 from models.peak_regulation.outcome import Outcome
 from models.peak_regulation.regions import of_fleet, of_vehicle
 
+SHOWN_KW = 1.0
+"""A margin this small is no bar that could be seen."""
 COLOURS = {"none": GREY, "charging": BLUE, "discharging": ORANGE, "both": GREEN}
 
 
@@ -78,10 +80,12 @@ def margins(outcomes: dict[str, Outcome]) -> Figure:
     figure = Figure(figsize=(11, 4), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     order = (np.arange(len(HOURS)) + 12) % len(HOURS)  # from noon, so that the night stands together
+    used = np.flatnonzero([any(abs(o.margin[hour]) > SHOWN_KW for o in outcomes.values()) for hour in order])
+    order = order[used.min() : used.max() + 1] if len(used) else order
     for place, (name, outcome) in enumerate((name, o) for name, o in outcomes.items() if name != "none"):
-        at = np.arange(len(HOURS)) + 0.27 * (place - 1)
+        at = np.arange(len(order)) + 0.27 * (place - 1)
         axes.bar(at, outcome.margin[order], width=0.25, color=COLOURS[name], label=name)
-    axes.set_xticks(np.arange(len(HOURS)), [str(hour) for hour in order])
+    axes.set_xticks(np.arange(len(order)), [str(hour) for hour in order])
     axes.set_title("Regulation margin: below the load on arrival in the peak (17-21), above it in the valley (23-6)")
     axes.set_xlabel("hour of the day")
     axes.set_ylabel("kW")
@@ -105,12 +109,18 @@ def revenue(outcomes: dict[str, Outcome]) -> Figure:
             level += height
     totals = [outcome.revenue.total for outcome in outcomes.values()]
     axes.plot(at, totals, "D", color="black", label="total")
-    for place, (total, outcome) in enumerate(zip(totals, outcomes.values(), strict=True)):
-        top = outcome.revenue.energy + outcome.revenue.capacity
+    for place, total in enumerate(totals):
         axes.annotate(
-            f"{total:.0f}", (place, top), xytext=(0, 4), textcoords="offset points", ha="center", weight="bold"
+            f"{total:.0f}",
+            (place, total),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            weight="bold",
+            color="white",
         )
-    axes.margins(y=0.08)
+    axes.use_sticky_edges = False
+    axes.margins(y=0.05)
     axes.axhline(0, color="black", lw=0.8)
     axes.set_xticks(at, list(outcomes))
     axes.set_title("Revenue of the aggregator")

@@ -7,13 +7,12 @@ import math
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 import bilevel as bl
+from models.terminal import terminal
 from models.textbook import GAMES
 
-WIDTH = 120
 """Columns of the table where the output is no terminal."""
 
 
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = options.parse_args(arguments)
     for name in set(asked.games) - set(GAMES):
         options.error(f"there is no game {name}; the games are {', '.join(GAMES)}")
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = terminal()
     table = Table("game", "status", "certificate", "method")
     for heading in ("objective", "known", "seconds"):
         table.add_column(heading, justify="right")
@@ -42,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         method = solution.method.split(";")[0]
         table.add_row(name, solution.status, verdict, method, f"{value:.6g}", f"{known:.6g}", f"{solution.seconds:.2f}")
         if asked.explain:
-            console.print(f"[bold]{name}[/bold]\n{bl.explain(model)}\n", highlight=False)
+            console.print(name, style="bold")
+            console.print(f"{bl.explain(model)}\n", highlight=False)
     console.print(table)
     return 0 if right else 1
 

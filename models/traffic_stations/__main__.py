@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 
 from models.tables import DataError
+from models.terminal import NO_FIGURES, terminal
 from models.traffic_stations.checks import Check, checks
 from models.traffic_stations.data import FOLDER, Hour, Instance, read_instance
 from models.traffic_stations.day import STARTS, Case, Outcome, four_cases, solve_case, with_value_of_time
@@ -21,8 +22,6 @@ from models.traffic_stations.report import case_table, check_table, hour_table, 
 from models.traffic_stations.theorems import grid_check, sample_check, sign_check, tariff_checks, upper_check
 from reformulations.programs import Floats
 
-WIDTH = 120
-"""Columns of the tables where the output is no terminal."""
 SENSITIVITY = ((100.0, 0.6), (150.0, 0.6), (150.0, 0.5))
 """Value of time and weight of the residual, besides those of the data."""
 CHARGES = (0.0, 200.0)
@@ -129,7 +128,7 @@ def tariffs(console: Console, data: Instance, fixed: Outcome, game: Outcome) -> 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when every check holds."""
     arguments = parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = terminal()
     try:
         data = read_instance(arguments.data, horizon="day" if arguments.full else "evening")
         outcomes, programs = solve_cases(console, data, arguments)
@@ -171,7 +170,7 @@ def draw(console: Console, outcomes: Sequence[Outcome], folder: Path) -> None:
     try:
         from models.traffic_stations import figures
     except ImportError:
-        console.print('figures need matplotlib: python -m pip install "bilevel-compiler[plots]"')
+        console.print(NO_FIGURES)
         return
     for path in figures.write(folder, outcomes):
         console.print(f"wrote {path}", soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 import bilevel as bl
 from models.tables import DataError
+from models.terminal import NO_FIGURES, report, terminal
 from models.trilevel_stations.competition import best_responses, price_of
 from models.trilevel_stations.data import FOLDER, read_instance
 from models.trilevel_stations.game import trilevel_stations
@@ -20,9 +21,6 @@ from models.trilevel_stations.play import Round, play
 from models.trilevel_stations.report import checks, conjecture_table, mixed_strategies, scenario_table
 from models.trilevel_stations.voltages import Voltages, by_power_flow, by_table
 from models.trilevel_stations.window import window
-
-WIDTH = 120
-"""Columns of the tables where the output is no terminal."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when every answer is proven and certified, and every check holds."""
     asked = parser().parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = terminal()
     try:
         data = read_instance(asked.data, tastes=asked.tastes, surcharge=asked.surcharge)
         voltages = chosen_voltages(console, asked.data, table=asked.table)
@@ -80,8 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         highlight=False,
     )
     verdicts = checks(data, voltages, free, best, mixed)
-    for says, good in verdicts.items():
-        console.print(f"{'holds' if good else 'FAILS'}  {says}", highlight=False, style=None if good else "bold red")
+    report(console, verdicts)
     if not asked.no_figures:
         try:
             from models.trilevel_stations import figures
@@ -89,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for path_of in figures.write(asked.figures, data, voltages, outcomes, (table, mixed, path)):
                 console.print(f"wrote {path_of}", soft_wrap=True)
         except ImportError:
-            console.print("no figures: they need matplotlib, the extra plots")
+            console.print(NO_FIGURES)
     proven = all(step.solution.status == "infeasible" or certified(step) for step in rounds)
     return 0 if proven and all(verdicts.values()) else 1
 

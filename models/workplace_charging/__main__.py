@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyomo.environ as pyo
-from rich.console import Console
 from rich.table import Table
 
 import bilevel as bl
 from models.tables import DataError
+from models.terminal import terminal
 from models.workplace_charging.data import FOLDER, Instance, read_instance
 from models.workplace_charging.game import workplace_charging
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--data", type=Path, default=FOLDER, help="folder with tables of the same names")
     options.add_argument("--figures", type=Path, default=Path("figures"), help="folder of the PNG (default: ./figures)")
     asked = options.parse_args(argv)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal()
     try:
         data = read_instance(asked.data)
     except DataError as error:

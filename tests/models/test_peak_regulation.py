@@ -11,8 +11,9 @@ from scipy import optimize
 
 from models.peak_regulation import __main__
 from models.peak_regulation.data import FOLDER, HOURS, POOLS, Instance, read_instance
+from models.peak_regulation.disaggregation import cheapest, cheapest_days
 from models.peak_regulation.outcome import PAPER
-from models.peak_regulation.regions import of_fleet, of_vehicle
+from models.peak_regulation.regions import Region, of_fleet, of_vehicle
 from models.tables import DataError
 
 
@@ -84,6 +85,24 @@ def test_region_of_the_fleet_is_the_sum_of_its_vehicles() -> None:
     assert fleet.most_kwh[17] == pytest.approx(120 * 26.65)
     assert fleet.least_kw[17] == pytest.approx(-7 * 120 * 0.6)
     assert not fleet.most_kwh[:17].any()
+
+
+def test_summed_limits_allow_what_the_vehicles_cannot_do() -> None:
+    """Hours at prices 1 and 3; vehicle A needs 1 kWh, but has room for it in the second hour only: 3 yuan.
+
+    B has room for 1 kWh in the first hour, but no power: 0 yuan. The sum has both, and charges 1 kWh at once: 1 yuan.
+    """
+    price, nothing, one = np.array([1.0, 3.0]), np.zeros(2), np.ones(2)
+    first, second = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    assert cheapest(Region(second, second, nothing, one), price, 1.0) == pytest.approx(3)
+    assert cheapest(Region(nothing, first, nothing, nothing), price, 1.0) == pytest.approx(0)
+    assert cheapest(Region(second, first + second, nothing, one), price, 1.0) == pytest.approx(1)
+
+
+def test_limits_of_the_fleet_are_a_relaxation_of_those_of_its_vehicles() -> None:
+    """Classes that come and go at different hours lend each other room: the day is cheaper by more than 1 yuan."""
+    together, apart = cheapest_days(read_instance())
+    assert 0 < together < apart - 1
 
 
 @pytest.mark.parametrize("scenario", PAPER)
