@@ -199,7 +199,7 @@ def test_refusals_and_invalid_files_have_exit_codes_and_json(game: Path, tmp_pat
     model.f.gain.set_value(3 * model.f.y - model.f.y**2 / 4)
     model.f.y.domain = pyo.Integers
     bl.write(model, tmp_path / "hard.json")
-    assert answer("solve", tmp_path / "hard.json", code=5)["error"] == "NotApplicable"
+    assert answer("solve", tmp_path / "hard.json", "--method", "kkt", code=5)["error"] == "NotApplicable"
     assert run("solve", tmp_path / "no.txt").exit_code == 6
 
 
