@@ -9,6 +9,7 @@ import numpy as np
 
 from models.distflow import Voltage
 from models.networks import Feeder, ieee33
+from models.stays import stay_hours
 from models.tables import DataError, Kind, in_order, read_parameters, read_table, unique
 from reformulations.programs import Floats
 
@@ -155,13 +156,11 @@ def _read_fleets(path: Path, aggregators: Path, known: list[int]) -> dict[int, d
         where = f"{path.name}, row {row}, column"
         if owner not in known:
             raise DataError(f"{where} aggregator: {owner:g} is not in {aggregators.name}")
-        if not 0 < departure - arrival <= len(HOURS):
-            raise DataError(f"{where} departure_hour: a stay lasts 1 to 24 hours, not {departure - arrival:g}")
+        stay = stay_hours(f"{path.name}, row {row}", arrival, departure)
         if energy > power * (departure - arrival):
             raise DataError(f"{where} energy_mwh: only {power * (departure - arrival):g} MWh can be charged")
         fleets = found.setdefault(int(owner), {})
         if number in fleets:
             raise DataError(f"{where} fleet: aggregator {owner:g} has fleet {number:g} twice")
-        stay = tuple(hour % len(HOURS) for hour in range(int(arrival), int(departure)))
         fleets[int(number)] = Fleet(stay, power, energy)
     return found

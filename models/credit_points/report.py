@@ -13,7 +13,7 @@ from models.credit_points.users import Period, Users
 def aggregator_table(found: Equilibrium, data: Instance) -> Table:
     """Return each aggregator's prices, day and regret."""
     table = Table("aggregator", title="aggregators, a day", title_justify="left")
-    for heading in ("bus", "least price", "greatest", "contract MWh", "vehicles MWh", "cost yuan", "regret yuan"):
+    for heading in ("bus", "least yuan/MWh", "greatest", "contract MWh", "vehicles MWh", "cost yuan", "regret yuan"):
         table.add_column(heading, justify="right")
     for number, aggregator in data.aggregators.items():
         price = found.price[aggregator.bus]

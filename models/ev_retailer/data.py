@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from models.stays import check_energy, stay_hours
 from models.tables import DataError, Kind, in_order, read_parameters, read_table, unique
 from reformulations.programs import Floats
 
@@ -189,21 +190,10 @@ def _read_stays(
     for row, (number, arrival, departure, brought, needed) in enumerate(
         zip(*(table[item] for item in ("type", *list(table)[2:])), strict=True), 2
     ):
-        length = departure - arrival
-        if not 0 < length <= len(HOURS):
-            raise DataError(
-                f"{path.name}, row {row}, column departure_hour: a stay lasts 1 to 24 hours, not {length:g}"
-            )
-        least, most = vehicle.least_energy_kwh, vehicle.most_energy_kwh
-        for column, energy in (("arrival_energy_kwh", brought), ("departure_energy_kwh", needed)):
-            if not least <= energy <= most:
-                raise DataError(
-                    f"{path.name}, row {row}, column {column}: {energy:g} is not between {least:g} and {most:g}"
-                )
-        reach = vehicle.efficiency * vehicle.power_kw * length
-        if needed - brought > reach:
-            raise DataError(f"{path.name}, row {row}, column departure_energy_kwh: only {reach:g} kWh can be charged")
-        hours = tuple(hour % len(HOURS) for hour in range(int(arrival), int(departure)))
+        where = f"{path.name}, row {row}"
+        hours = stay_hours(where, arrival, departure)
+        limits = vehicle.least_energy_kwh, vehicle.most_energy_kwh
+        check_energy(where, brought, needed, limits, vehicle.efficiency * vehicle.power_kw * len(hours))
         falling = utility_at_arrival * (1 - np.arange(len(hours)) / len(hours))
         worth = falling if utility == "decreasing" else np.full(len(hours), falling.mean())
         stays[int(number)] = Stay(hours, brought, needed if terminal == "departure" else brought, worth)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.stays import check_energy, stay_hours
 from models.tables import DataError, Kind, in_order, read_parameters, read_table, unique
 from reformulations.programs import Floats
 
@@ -123,19 +124,14 @@ def read_instance(folder: Path = FOLDER) -> Instance:
 def _read_stays(path: Path, fleet: dict[str, float]) -> dict[int, Stay]:
     table = read_table(path, _CLASSES)
     unique(path, table, "class")
-    least, most, rate = fleet["least_energy_kwh"], fleet["most_energy_kwh"], fleet["efficiency"] * fleet["power_kw"]
+    limits, rate = (fleet["least_energy_kwh"], fleet["most_energy_kwh"]), fleet["efficiency"] * fleet["power_kw"]
     stays: dict[int, Stay] = {}
     for row, values in enumerate(zip(*table.values(), strict=True), 2):
         number, share, arrival, departure, brought, needed = values
-        where = f"{path.name}, row {row}, column"
-        if not 0 < departure - arrival <= len(HOURS):
-            raise DataError(f"{where} departure_hour: a stay lasts 1 to 24 hours, not {departure - arrival:g}")
-        for column, energy in (("arrival_energy_kwh", brought), ("departure_energy_kwh", needed)):
-            if not least <= energy <= most:
-                raise DataError(f"{where} {column}: {energy:g} is not between {least:g} and {most:g}")
-        if needed > brought + rate * (departure - arrival):
-            raise DataError(f"{where} departure_energy_kwh: only {rate * (departure - arrival):g} kWh can be charged")
-        stays[int(number)] = Stay(share, tuple(t % 24 for t in range(int(arrival), int(departure))), brought, needed)
+        where = f"{path.name}, row {row}"
+        hours = stay_hours(where, arrival, departure)
+        check_energy(where, brought, needed, limits, rate * len(hours))
+        stays[int(number)] = Stay(share, hours, brought, needed)
     total = sum(stay.share for stay in stays.values())
     if not math.isclose(total, 1):
         raise DataError(f"{path.name}, column share: the shares sum to {total:g}, not to 1")
