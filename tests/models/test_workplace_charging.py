@@ -93,4 +93,4 @@ def test_bad_data_are_refused_with_file_row_and_column(
         read_instance(folder)
     assert says in str(refusal.value)
     assert main(["--data", str(folder)]) == 2
-    assert "error:" in capsys.readouterr().out
+    assert f"error: {refusal.value}" in capsys.readouterr().out
