@@ -13,6 +13,7 @@ from models.charts import BLUE, DPI, GREEN, GREY, ORANGE, SKY, VERMILION
 from models.traffic_stations.day import Outcome
 
 _STATIONS = (BLUE, SKY, GREEN, ORANGE, GREY, VERMILION)
+_MOST_TICKS = 12
 _CASES = ((BLUE, "-"), (BLUE, "--"), (VERMILION, "-"), (VERMILION, "--"))
 
 
@@ -39,7 +40,7 @@ def profits(outcomes: Sequence[Outcome]) -> Figure:
     for outcome, (colour, line) in zip(outcomes, _CASES, strict=False):
         profit = [answer.profit for answer in outcome.answers]
         axes.plot(hours, profit, color=colour, ls=line, marker="o", ms=4, label=outcome.case.name)
-    axes.set(xlabel="hour", ylabel="yuan", title="Profit of the stations", xticks=hours)
+    axes.set(xlabel="hour", ylabel="yuan", title="Profit of the stations", xticks=_ticks(hours))
     axes.legend()
     return figure
 
@@ -53,7 +54,7 @@ def prices(outcome: Outcome) -> Figure:
     for label, colour, row in zip(_names(outcome), _STATIONS, price.T, strict=True):
         axes.plot(hours, row, color=colour, marker="o", ms=4, label=label)
     title = f"Charging price, case {outcome.case.name}"
-    axes.set(xlabel="hour", ylabel="yuan/kWh", title=title, xticks=hours)
+    axes.set(xlabel="hour", ylabel="yuan/kWh", title=title, xticks=_ticks(hours))
     figure.legend(loc="outside right center")
     return figure
 
@@ -69,7 +70,7 @@ def costs(fixed: Outcome, game: Outcome) -> Figure:
         )
         for label, colour, row in zip(_names(outcome), _STATIONS, above.T, strict=True):
             axes.plot(hours, row, color=colour, marker="o", ms=4, label=label if axes is both[0] else None)
-        axes.set(xlabel="hour", title=f"Case {outcome.case.name}", xticks=hours)
+        axes.set(xlabel="hour", title=f"Case {outcome.case.name}", xticks=_ticks(hours))
     both[0].set_ylabel("marginal cost above the grid's price, yuan/MWh")
     figure.legend(loc="outside right center")
     return figure
@@ -88,10 +89,15 @@ def power(outcome: Outcome) -> Figure:
     above.set(ylabel="MW", title=f"Power of the stations, case {outcome.case.name}")
     below.plot(hours, [answer.dispatch.least_voltage for answer in outcome.answers], color="black", marker="o", ms=4)
     below.axhline(outcome.games[0].data.operator.least_voltage, color=VERMILION, ls="--", label="limit")
-    below.set(xlabel="hour", ylabel="per unit", title="Least voltage of all buses", xticks=hours)
+    below.set(xlabel="hour", ylabel="per unit", title="Least voltage of all buses", xticks=_ticks(hours))
     below.legend()
     figure.legend(*above.get_legend_handles_labels(), loc="outside right upper")
     return figure
+
+
+def _ticks(hours: list[int]) -> list[int]:
+    """Return every hour of an evening, every third of a day."""
+    return hours if len(hours) <= _MOST_TICKS else hours[2::3]
 
 
 def _names(outcome: Outcome) -> list[str]:
