@@ -31,6 +31,7 @@ _ANSWERS: dict[highspy.HighsModelStatus, Status] = {
 }
 _ROWWISE, _TRIANGULAR, _MINIMIZE, _FEASIBLE = 2, 1, 1, 2
 _STATIONARITY, _RELATIVE_FALL = 1e-5, 1e-6
+_QP_STEPS = 100
 _SMALLEST = 1e-12
 _WORTH = 1e-6
 _ROUNDING = 1e-9  # kept while HiGHS runs: with less its proofs of infeasibility fail over rounding, and it ends unknown
@@ -108,7 +109,7 @@ class PersistentHighs:
         started = time.perf_counter()
         ended = (run_in_thread if self._integer else run)(self._solver, self._options)
         status = _ANSWERS.get(self._solver.getModelStatus())
-        if ended == highspy.HighsStatus.kError or status is None:
+        if ended == highspy.HighsStatus.kError or status is None or (status == "limit" and len(self._program.products)):
             return None
         outcome = self._outcome(status, time.perf_counter() - started)
         return outcome if self._is_worth_what_it_says(outcome) else None
@@ -215,6 +216,8 @@ class PersistentHighs:
             "primal_feasibility_tolerance": self._options.feasibility,
             "mip_feasibility_tolerance": self._options.feasibility,
             "mip_min_logging_interval": 0.5,
+            # the active-set method may go round in circles for ever
+            "qp_iteration_limit": _QP_STEPS * (1 + len(self._program.columns) + len(self._program.rows)),
         }
         for name, value in settings.items():
             self._check(self._solver.setOptionValue(name, value), name)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.labels import labels
@@ -74,7 +75,7 @@ def solve(program: SpatialProgram, options: HighsOptions | None = None, start: F
         outcome = model.solve(options, began)
     if outcome is None:
         return _infeasible_or_unbounded(program, options, began)
-    return outcome
+    return _doubted(program, outcome, options) if _may_fall_for_ever(program) else outcome
 
 
 def write(program: SpatialProgram, path: str) -> None:
@@ -292,6 +293,36 @@ def _infeasible_or_unbounded(program: SpatialProgram, options: HighsOptions, beg
         return Outcome("infeasible", None, None, np.inf, None, None, found.nodes, seconds)
     status: Status = "unbounded" if found.point is not None else found.status
     return Outcome(status, None, None, -np.inf, None, None, found.nodes, seconds)
+
+
+def _may_fall_for_ever(program: SpatialProgram) -> bool:
+    """Tell whether a column without an end lowers a linear objective beside conditions."""
+    cost, columns = program.cost, program.columns
+    endless = ((cost < 0) & np.isposinf(columns.upper)) | ((cost > 0) & np.isneginf(columns.lower))
+    conditions = len(program.exclusive) + len(program.indicators.binary)
+    return bool(endless.any()) and conditions > 0 and not len(program.products)
+
+
+def _doubted(program: SpatialProgram, outcome: Outcome, options: HighsOptions) -> Outcome:
+    """Return the outcome without its bound where a point is far better than what SCIP calls an optimum.
+
+    At a node whose linear program is unbounded SCIP may drop what is below it, and end as optimal.
+    """
+    if outcome.status != "optimal" or outcome.objective is None:
+        return outcome
+    side = outcome.objective - program.constant - max(1.0, abs(outcome.objective))
+    better = Rows(
+        sparse.csr_array(program.cost[np.newaxis]),
+        np.array([-np.inf]),
+        np.array([side]),
+        Names.of(["far better than the optimum"]),
+    )
+    free = program.any_point()
+    found = solve(
+        replace(free, rows=free.rows.append(better)),
+        HighsOptions(time_limit=options.time_limit, feasibility=options.feasibility),
+    )
+    return outcome if found.status == "infeasible" else replace(outcome, status="limit", bound=-np.inf)
 
 
 def _refuse_nan(*arrays: Floats) -> None:

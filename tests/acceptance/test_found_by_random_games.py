@@ -6,7 +6,11 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
+from bilevel.io.declare import declare
 from tests.problems.declaring import game, maximise, minimise, rows
+from tests.problems.library import clark_westerberg_1990
+from tests.stress.rescaling import rescaled
+from tests.stress.sources import arrays_of
 
 METHODS = [bl.KKT(), bl.Branching()]
 
@@ -86,3 +90,29 @@ def test_units_in_which_what_matters_is_tiny_change_nothing(method: bl.KKT | bl.
     solution = bl.solve(m, method=method)
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(8.0))
     assert (solution.value(p), solution.value(y)) == (pytest.approx(2e6), pytest.approx(4e6))
+
+
+@pytest.mark.parametrize("encoding", [bl.SOS1(), bl.Indicator()])
+def test_scip_does_not_call_a_game_optimal_that_falls_for_ever(encoding: bl.SOS1 | bl.Indicator):
+    """min a + b + 2 y1 - 3 y2 falls with y2, of which the follower wants no end where 1 + 2 a + 2 b < 0.
+
+    a in {-2, -1, 0}, b in [0, 2], y1 in [1, 3], y2 >= -1, 2 a - 3 b + 2 y1 - y2 <= 2; the follower minimises
+    y1 + y2 + (2 a + b) y1 + 2 (a + b) y2, for which y2 may be anything large where 1 + 2 a + 2 b = 0: at (-1, 1/2).
+    SCIP drops what is below a node whose linear program is unbounded, and said 2.
+    """
+    m = game("falls")
+    a, b = pyo.Var(bounds=(-2, 0), domain=pyo.Integers), pyo.Var(bounds=(0, 2))
+    m.a, m.b = a, b
+    y = m.follower.y = pyo.Var([1, 2], bounds={1: (1, 3), 2: (-1, None)})
+    rows(m.follower, 2 * a - 3 * b + 2 * y[1] - y[2] <= 2)
+    minimise(m.follower, y[1] + y[2] + (2 * a + b) * y[1] + 2 * (a + b) * y[2])
+    minimise(m, a + b + 2 * y[1] - 3 * y[2])
+    assert bl.solve(m, method=bl.Branching()).status == "unbounded"
+    assert bl.solve(m, method=bl.KKT(complementarity=encoding)).status != "optimal"
+
+
+def test_a_quadratic_program_in_circles_comes_to_an_end():
+    """The problem of Clark and Westerberg (1990) with the leader's objective in ten-thousandths: 5e-4."""
+    program, _ = rescaled(arrays_of(clark_westerberg_1990().model), "leader", 1e-4, 7)
+    solution = bl.solve(declare(program, "in other units"), gap=1e-7, time_limit=20.0, threads=1)
+    assert solution.objective == pytest.approx(5e-4, abs=1e-6)
