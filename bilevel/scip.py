@@ -296,11 +296,14 @@ def _infeasible_or_unbounded(program: SpatialProgram, options: HighsOptions, beg
 
 
 def _may_fall_for_ever(program: SpatialProgram) -> bool:
-    """Tell whether a column without an end lowers a linear objective beside conditions."""
+    """Tell whether a column without an end lowers a linear objective beside conditions, all rows linear too.
+
+    Where rows have products such a column is an objective above curved terms, which these bound.
+    """
     cost, columns = program.cost, program.columns
     endless = ((cost < 0) & np.isposinf(columns.upper)) | ((cost > 0) & np.isneginf(columns.lower))
     conditions = len(program.exclusive) + len(program.indicators.binary)
-    return bool(endless.any()) and conditions > 0 and not len(program.products)
+    return bool(endless.any()) and conditions > 0 and not len(program.products) and not len(program.rows.products)
 
 
 def _doubted(program: SpatialProgram, outcome: Outcome, options: HighsOptions) -> Outcome:

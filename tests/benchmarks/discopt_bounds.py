@@ -11,9 +11,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from discopt.bilevel import BilevelProblem
-from discopt.modeling.core import Model
-
 BOUNDS = (None, 100.0, 1.0)
 
 
@@ -40,6 +37,9 @@ def seller(m: Any) -> dict[str, Any]:
 
 def answer(build: Callable[[Any], dict[str, Any]], bound: float | None) -> str:
     """Return status, objective and seconds of processor time; or the refusal."""
+    from discopt.bilevel import BilevelProblem
+    from discopt.modeling.core import Model
+
     began, model = time.process_time(), Model(build.__name__)
     try:
         BilevelProblem(model, **build(model), multiplier_ub=bound).formulate(method="kkt")
