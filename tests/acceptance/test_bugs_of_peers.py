@@ -183,7 +183,7 @@ def test_no_method_is_wrong_where_a_peer_was(name: str):
 @pytest.mark.parametrize("leader", [MAX, MIN])
 @pytest.mark.parametrize("follower", [MAX, MIN])
 def test_fruits_that_no_allowed_price_makes_dear_enough_leave_no_point(leader: int, follower: int):
-    """At prices up to 0.05 both buy from each other, and nobody sells; strong duality leaves a product and does not apply."""
+    """At prices up to 0.05 both buy, and nobody sells; strong duality leaves a product and does not apply."""
     assert {a.status for a in answers(arrays_of(fruits(0.05, leader, follower)[0]), 20.0)} <= {
         "infeasible",
         "NotApplicable",
