@@ -39,7 +39,8 @@ class Visit:
 
     Objectives ``(k,)`` are as minimised and without the terms that the follower does not decide. ``chosen`` is the best
     point ``(N,)`` of the relaxation for the leader among those where everybody responds optimally and the linking
-    columns stay; None where none fits the leader's rows.
+    columns stay; None where none fits the leader's rows. ``tie`` is what a response may be worse by, relative to
+    ``max(1, |optimum|)``.
     """
 
     held: HeldGame
@@ -47,11 +48,12 @@ class Visit:
     optima: Floats
     chosen: Floats | None
     objective: float
+    tie: float = TIE
 
     def beaten(self, follower: int, value: float) -> bool:
         """Whether the follower can do better than ``value``."""
         optimum = float(self.optima[follower])
-        return value > optimum + TIE * max(1.0, abs(optimum))
+        return value > optimum + self.tie * max(1.0, abs(optimum))
 
 
 class FollowerAnswers:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from bilevel import scip
 from bilevel.deadline import Deadline
 from bilevel.errors import SolverFailure, UnboundedFollower
+from bilevel.follower_answers import Visit
 from bilevel.interrupts import Interrupted
 from bilevel.outcome import HighsOptions
 from reformulations.deep_responses import deep_response
@@ -30,33 +31,13 @@ _SECONDS = 10.0
 _ENDING_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GlobalVisit:
-    """A leader decision answered: as :class:`bilevel.follower_answers.Visit`.
-
-    ``chosen`` is the best point ``(N,)`` found of the relaxation for the leader among those where everybody responds
-    optimally, within :data:`NEAR_OPTIMAL`, and the linking columns stay; None where none fits the leader's rows.
-    """
-
-    held: HeldGame
-    responses: tuple[Floats, ...]
-    optima: Floats
-    chosen: Floats | None
-    objective: float
-
-    def beaten(self, follower: int, value: float) -> bool:
-        """Whether the follower can do better than ``value``."""
-        optimum = float(self.optima[follower])
-        return value > optimum + NEAR_OPTIMAL * max(1.0, abs(optimum))
-
-
 class GlobalAnswers:
     """Solves followers, and the leader's choice among their optimal responses, each as a program for SCIP."""
 
     def __init__(self, relaxation: QuadraticHighPoint, deadline: Deadline) -> None:
         self._relaxation, self._deadline = relaxation, deadline
 
-    def visit(self, point: Floats) -> GlobalVisit:
+    def visit(self, point: Floats) -> Visit:
         """Answer the leader's decision in ``point`` ``(N,)``, integers rounded.
 
         Raises
@@ -73,7 +54,7 @@ class GlobalAnswers:
         found = [self._best(held, int(player)) for player in relaxation.followers]
         optima = np.array([value for _, value in found])
         responses = tuple(response for response, _ in found)
-        visit = GlobalVisit(held, responses, optima, None, np.inf)
+        visit = Visit(held, responses, optima, None, np.inf, NEAR_OPTIMAL)
         candidates = [self._choice(here, responses, optima)]
         if not any(visit.beaten(k, point[j]) for k, j in enumerate(relaxation.value.tolist())):
             candidates.append(point[: len(relaxation.program.columns)])
@@ -81,7 +62,7 @@ class GlobalAnswers:
         best = int(np.argmin(values))
         return replace(visit, chosen=candidates[best], objective=values[best])
 
-    def robust(self, visit: GlobalVisit, follower: int, shares: Sequence[float], beaten: float) -> list[Floats]:
+    def robust(self, visit: Visit, follower: int, shares: Sequence[float], beaten: float) -> list[Floats]:
         """Return responses better than ``beaten`` that keep away from the sides of rows that the leader moves.
 
         ``shares`` say where between the best objective and the beaten one their own may lie: such a response stays

@@ -12,7 +12,8 @@ from bilevel import scip
 from bilevel.answer import Limits
 from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable, SolverFailure
-from bilevel.global_answers import GlobalAnswers, GlobalVisit
+from bilevel.follower_answers import Visit
+from bilevel.global_answers import GlobalAnswers
 from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
 from bilevel.outcome import HighsOptions, MipProgress, Outcome
@@ -90,7 +91,7 @@ class GlobalRounds:
             return False
         return self._best is not None
 
-    def _take(self, visit: GlobalVisit) -> None:
+    def _take(self, visit: Visit) -> None:
         if visit.objective < self._upper:
             self._upper, self._best = visit.objective, visit.chosen
 
@@ -138,7 +139,7 @@ class GlobalRounds:
                     added += 1
         return added
 
-    def _responses(self, visit: GlobalVisit, follower: int, best: Floats, reached: float) -> Iterator[Response]:
+    def _responses(self, visit: Visit, follower: int, best: Floats, reached: float) -> Iterator[Response]:
         """Yield what is worth storing: the best response, moving with the leader where that matters, and deep ones."""
         relaxation = self._relaxation
         here = np.where(relaxation.game.column_owner == LEADER, visit.held.point, best)
