@@ -7,6 +7,7 @@ from typing import Any
 import pyomo.environ as pyo
 
 from models.credit_points.data import HOURS, Aggregator, Instance
+from models.storage import battery_balance
 
 
 def declare_aggregator(block: Any, aggregator: Aggregator, data: Instance) -> None:
@@ -45,11 +46,13 @@ def declare_aggregator(block: Any, aggregator: Aggregator, data: Instance) -> No
     def sales(b: Any, t: int) -> Any:
         return b.sell_mwh[t] <= b.release_mwh[t]
 
-    @block.Constraint(HOURS)
-    def storage_balance(b: Any, t: int) -> Any:
-        before = b.stored_mwh[t - 1] if t else storage.initial_mwh
-        gained = storage.efficiency * b.store_mwh[t] - b.release_mwh[t] / storage.efficiency
-        return b.stored_mwh[t] == before + gained
+    block.storage_balance = battery_balance(
+        block.stored_mwh,
+        block.store_mwh,
+        block.release_mwh,
+        efficiency=storage.efficiency,
+        initial=storage.initial_mwh,
+    )
 
     @block.Constraint(list(aggregator.fleets))
     def need(b: Any, number: int) -> Any:

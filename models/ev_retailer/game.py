@@ -21,6 +21,7 @@ import pyomo.environ as pyo
 
 import bilevel as bl
 from models.ev_retailer.data import HOURS, Instance
+from models.storage import battery_balance, gained
 
 
 def ev_retailer(data: Instance, l1: float | None, linf: float | None) -> pyo.ConcreteModel:
@@ -43,19 +44,20 @@ def ev_retailer(data: Instance, l1: float | None, linf: float | None) -> pyo.Con
         ev.discharge_kw = pyo.Var(hours, bounds=(0, battery.power_kw))
         ev.energy_kwh = pyo.Var(hours, bounds=(battery.least_energy_kwh, battery.most_energy_kwh))
 
-        def stored_kwh(k: int) -> Any:
-            return battery.efficiency * ev.charge_kw[k] - ev.discharge_kw[k] / battery.efficiency
-
-        @ev.Constraint(hours)
-        def battery_balance(ev: Any, k: int) -> Any:
-            before = ev.energy_kwh[k - 1] if k else stay.arrival_energy_kwh
-            return ev.energy_kwh[k] == before + stored_kwh(k)
-
+        ev.battery_balance = battery_balance(
+            ev.energy_kwh,
+            ev.charge_kw,
+            ev.discharge_kw,
+            efficiency=battery.efficiency,
+            initial=stay.arrival_energy_kwh,
+        )
         ev.departure = pyo.Constraint(expr=ev.energy_kwh[hours[-1]] == stay.departure_energy_kwh)
         ev.bill_yuan = pyo.Expression(
             expr=sum(m.price_yuan_per_kwh[t] * (ev.charge_kw[k] - ev.discharge_kw[k]) for k, t in enumerate(stay.hours))
         )
-        utility_yuan = sum(stay.utility_yuan_per_kwh[k] * stored_kwh(k) for k in hours)
+        utility_yuan = sum(
+            stay.utility_yuan_per_kwh[k] * gained(ev.charge_kw, ev.discharge_kw, k, battery.efficiency) for k in hours
+        )
         ev.welfare_yuan = pyo.Objective(expr=utility_yuan - ev.bill_yuan, sense=pyo.maximize)
 
     # Price times quantity is bilinear; the compiler replaces it, exactly, by what the follower's optimality says.
@@ -101,12 +103,13 @@ def declare_real_time(market: Any, m: pyo.ConcreteModel, data: Instance) -> None
     market.discharge_kw = pyo.Var(HOURS, bounds=(0, storage.power_kw))
     market.energy_kwh = pyo.Var(HOURS, bounds=(storage.least_energy_kwh, storage.most_energy_kwh))
 
-    @market.Constraint(HOURS)
-    def storage_balance(market: Any, t: int) -> Any:
-        before = market.energy_kwh[t - 1] if t else data.initial_energy_kwh
-        stored_kwh = storage.efficiency * market.charge_kw[t] - market.discharge_kw[t] / storage.efficiency
-        return market.energy_kwh[t] == before + stored_kwh
-
+    market.storage_balance = battery_balance(
+        market.energy_kwh,
+        market.charge_kw,
+        market.discharge_kw,
+        efficiency=storage.efficiency,
+        initial=data.initial_energy_kwh,
+    )
     market.end_of_day = pyo.Constraint(expr=market.energy_kwh[HOURS[-1]] == data.initial_energy_kwh)
 
     @market.Constraint(HOURS)
