@@ -114,7 +114,8 @@ def _searched(image: Image, limits: Limits, start: Floats | None) -> tuple[Image
     if limits.time_limit is not None:
         seconds = min(seconds, 0.2 * limits.time_limit)
     if is_loose(image):
-        start = first_incumbent(image, limits, 0.2 * seconds) if start is None else start
+        if start is None:
+            start = first_incumbent(image, limits, min(0.2 * seconds, PAIR_SECONDS * len(image.binaries)))
         if start is not None:
             image = tightened(image, image.mpec.objective(start), limits, seconds)
         return image, _optimised(image, replace(limits, time_limit=_left(limits, began)), start)

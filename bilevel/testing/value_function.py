@@ -17,8 +17,11 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from bilevel.testing.active_sets import enumerated
 from bilevel.testing.games import Game, Numbers, Player, Row
 
-ROOM = 1e-7
-"""By how much a response may miss its follower's optimum and a row its side, relative to it."""
+FACE = 1e-9
+"""By how much a response may miss its follower's optimum, relative to it; a worst response takes all of it."""
+
+ROOM = 1e-6
+"""By how much a response may miss a row of the leader."""
 
 INFEASIBLE = 2
 """What scipy says of a program without a point."""
@@ -84,7 +87,7 @@ def value_at(game: Game, x: Numbers, *, worst: bool = False) -> float | None:
         if optimum is None or not isfinite(optimum):
             return None
         faces = Held([*faces.forms, *own.forms], [*faces.sides, *own.sides])
-        faces = faces.with_row(cost, optimum + ROOM * max(1.0, abs(optimum)))
+        faces = faces.with_row(cost, optimum + FACE * max(1.0, abs(optimum)))
     leading = game.sense * _leading(game, x)
     coupling = _rows(game.rows, x)
     if worst:
