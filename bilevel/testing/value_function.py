@@ -20,7 +20,7 @@ from bilevel.testing.games import Game, Numbers, Player, Row
 FACE = 1e-9
 """By how much a response may miss its follower's optimum, relative to it; a worst response takes all of it."""
 
-ROOM = 1e-6
+ROOM = 1e-7
 """By how much a response may miss a row of the leader."""
 
 INFEASIBLE = 2
