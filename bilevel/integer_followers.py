@@ -13,24 +13,31 @@ from bilevel.answer import Limits
 from bilevel.certify import certify
 from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
+from bilevel.follower_multipliers import with_multipliers
 from bilevel.interrupts import interruptible
 from bilevel.load import load
 from bilevel.methods import ValueFunction
 from bilevel.read import Game
+from bilevel.respond import needs_global_search, respond
 from bilevel.response_answer import ResponseAnswer
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.value_function import search_responses
 from reformulations import refusal
-from reformulations.programs import LEADER, Floats
+from reformulations.programs import LEADER, BilevelProgram, Floats
+from reformulations.responses import HeldGame
 from reformulations.switched_rows import SwitchedRows
 
 _STOPPED = ("time_limit", "interrupted")
+_TOLERANCE = 1e-6
 
 
 def solve_integer_game(
     game: Game, method: ValueFunction, limits: Limits, progress: Callable[[Any], None] | None
 ) -> Solution:
-    """Solve a game by its followers' responses and load the values; multipliers, which there are none of, are zero."""
+    """Solve a game by its followers' responses and load the values.
+
+    Followers with multipliers are solved again for them; those of followers with integers are zero.
+    """
     began = time.perf_counter()
     program = game.program
     try:
@@ -46,12 +53,12 @@ def solve_integer_game(
     point: Floats | None = None
     certificate = None
     if answer.point is not None:
-        point = np.zeros(program.point_size)
         n = len(program.columns)
-        point[:n] = np.where(program.columns.integer, np.round(answer.point[:n]), answer.point[:n])
+        values = np.where(program.columns.integer, np.round(answer.point[:n]), answer.point[:n])
+        point = _with_multipliers(program, values, limits.threads)
         deadline = Deadline.of(limits, began)
         certificate = certify(program, point, bound=bound, gap=limits.gap, threads=limits.threads, deadline=deadline)
-        load(game, point[:n])
+        load(game, values)
     status: SolutionStatus = _status(answer)
     if certificate is not None:
         status = "optimal" if certificate.is_proven else status if answer.status in _STOPPED else "feasible"
@@ -68,6 +75,14 @@ def solve_integer_game(
         notes=answer.notes,
         iterations=answer.rounds,
     )
+
+
+def _with_multipliers(program: BilevelProgram, values: Floats, threads: int | None) -> Floats:
+    """Return the primal-dual point of ``values``, with multipliers of the followers that have them."""
+    held = HeldGame.at(program, values, _TOLERANCE)
+    without = needs_global_search(held)
+    without[program.column_owner[program.columns.integer]] = True
+    return with_multipliers(program, values, respond(held, threads, np.flatnonzero(without)))
 
 
 def _status(answer: ResponseAnswer) -> SolutionStatus:

@@ -198,6 +198,42 @@ def test_two_followers_that_do_not_interact_and_leader_prices():
     assert m.p.value == pytest.approx(3)
 
 
+def integer_and_continuous_followers() -> pyo.ConcreteModel:
+    """x in 0..3: i in argmax {i <= x + 1/2} = x is integer, y in argmin {-2 y : y <= 4 - x} = 4 - x is not.
+
+    F = i + 3 y = 12 - 2 x, least at x = 3 with F = 6, and dy'/d(4) = -2 for the follower.
+    """
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(domain=pyo.Integers, bounds=(0, 3))
+    m.whole, m.flow = bl.Follower(), bl.Follower()
+    m.whole.i = pyo.Var(domain=pyo.Integers, bounds=(0, 9))
+    m.whole.cap = pyo.Constraint(expr=m.whole.i <= m.x + 0.5)
+    m.whole.goal = pyo.Objective(expr=m.whole.i, sense=pyo.maximize)
+    m.flow.y = pyo.Var(bounds=(0, 9))
+    m.flow.cap = pyo.Constraint(expr=m.flow.y <= 4 - m.x)
+    m.flow.cost = pyo.Objective(expr=-2 * m.flow.y)
+    m.cost = pyo.Objective(expr=m.whole.i + 3 * m.flow.y)
+    return m
+
+
+def test_a_continuous_follower_beside_one_with_integers_has_its_multipliers():
+    m = integer_and_continuous_followers()
+    solution = bl.solve(m)
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(6))
+    assert solution.multiplier(m.flow.cap) == pytest.approx(-2)
+
+
+def test_continuous_followers_solved_by_their_responses_have_their_multipliers():
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(domain=pyo.Integers, bounds=(0, 3))
+    m.f = bl.Follower()
+    m.f.y = pyo.Var(bounds=(0, 9))
+    m.f.cap = pyo.Constraint(expr=m.f.y <= 4 - m.x)
+    m.f.cost = pyo.Objective(expr=-2 * m.f.y)
+    m.cost = pyo.Objective(expr=m.x + 3 * m.f.y)
+    assert proven(m, method=bl.ValueFunction()) == pytest.approx(6)
+
+
 def test_a_leaders_binary_times_a_followers_integer_in_a_row():
     """Follower max y, 2 x y + y <= 6 (y in 0..6): y = 6 at x = 0, 2 at x = 1. Leader min y + 3 x: 5 at x = 1."""
     m = game("product")
