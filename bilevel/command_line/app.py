@@ -15,6 +15,7 @@ from rich.text import Text
 from bilevel.answer import Limits
 from bilevel.command_line.exits import EXIT_CODES, Exit, exit_of, exit_of_error
 from bilevel.command_line.games import NamedGame, load_game
+from bilevel.command_line.output import keep_for_results
 from bilevel.command_line.progress import following
 from bilevel.command_line.reports import certificate_report, solution_report, text_of
 from bilevel.command_line.tables import decisions, written
@@ -258,4 +259,5 @@ def convert(
 
 def main() -> None:
     """Run the command line."""
+    keep_for_results()
     app(prog_name="bilevel")

@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -122,9 +122,13 @@ def _module_by_name(name: str) -> ModuleType:
 
 @contextmanager
 def _code_of(text: str) -> Iterator[None]:
-    """Turn what the user's code raises into one sentence with the line; errors of this package stay as they are."""
+    """Turn what the user's code raises into one sentence with the line; errors of this package stay as they are.
+
+    What it prints goes to standard error, for standard output is for results.
+    """
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except BilevelError:
         raise
     except SyntaxError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,16 @@ def game(tmp_path: Path) -> Path:
     path = tmp_path / "taxes.mps"
     bl.write(taxes(), path)
     return path
+
+
+def test_standard_output_is_json_whatever_the_game_and_solvers_print_there(tmp_path: Path) -> None:
+    noise = 'import os\nprint("noise of the game")\nos.write(1, b"noise of a solver\\n")\n'
+    (tmp_path / "noisy.py").write_text(noise + CODE, "utf-8")
+    words = ["-m", "bilevel", "solve", "--python", f"{tmp_path / 'noisy.py'}:game", "--json"]
+    ended = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout)["objective"] == pytest.approx(-18)
+    assert "noise of the game" in ended.stderr
+    assert "noise of a solver" in ended.stderr
 
 
 def test_solve_prints_the_answer_and_its_certificate(game: Path) -> None:
