@@ -27,8 +27,9 @@ DIVE = 0.25
 EARLY_TANGENTS = 3
 """Most rounds of tangents at a node whose point is not complementary."""
 
-FEW = 4096
-"""With no more of the leader's decisions left, they are enumerated: each is settled by one response."""
+FEW_BITS, PAIRS_A_BIT = 12, 64
+"""With no more bits of the leader's decisions left, or with that many complementarities for each bit, the decisions are
+branched on rather than the pairs: each decision is settled by one response."""
 
 ROUNDS = 300
 """Most rounds of tangents and of decisions that follow from trials, at one node."""
@@ -86,7 +87,7 @@ class _Search:
         self._current = self._program.root()
         self._settling = self.incumbents.gap.settles and self._program.are_integer(self.incumbents.gap.linking)
         self._forecast = Forecast()
-        self._sought = len(self._pairs.pairs) < SOME_PAIRS
+        self._sought = len(self._pairs.pairs) < SOME_PAIRS or self._few_decisions(self._current)
         self.stopped = ""
 
     def begin_with(self, start: Floats) -> None:
@@ -235,7 +236,8 @@ class _Search:
 
     def _few_decisions(self, node: Node) -> bool:
         """Tell whether so few decisions of the leader are left that each is looked at, rather than the pairs."""
-        return self._settling and 1 < float(np.prod(node.upper - node.lower + 1)) <= FEW
+        bits = float(np.log2(node.upper - node.lower + 1).sum())
+        return self._settling and 0 < bits <= max(FEW_BITS, len(self._pairs) / PAIRS_A_BIT)
 
     def _learn(self, node: Node, relaxed: Relaxed) -> None:
         step, best = node.step, self.incumbents.best

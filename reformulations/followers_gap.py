@@ -26,9 +26,9 @@ class FollowersGap:
     optimality gaps, and ``y + d`` are best responses (linear programming duality).
 
     ``linking`` are the columns of others that enter the followers' rows and gradients. Where
-    ``settles``, there is one follower, linear, and its multipliers enter neither the leader's objective
-    nor its rows: with the linking columns fixed, ``lambda`` is optimal whatever ``y``, and every optimal ``y``
-    is complementary to it, so the pattern of one response holds them all.
+    ``settles``, the followers are linear and not in each other's rows, and their multipliers enter neither the
+    leader's objective nor its rows: with the linking columns fixed, ``lambda`` is optimal whatever ``y``, and every
+    optimal ``y`` is complementary to it, so the pattern of one response holds them all.
     """
 
     program: MixedIntegerProgram
@@ -72,7 +72,7 @@ class FollowersGap:
 def _settles(mpec: MPEC, held: Matrix) -> bool:
     pairs = mpec.complementarity
     curved = np.isin(held.indices, mpec.stationarity.column).any()
-    if curved or len(np.unique(pairs.owner)) != 1 or len(mpec.aliases):
+    if curved or _interact(mpec) or len(mpec.aliases):
         return False
     multiplier = np.zeros(len(mpec.columns), bool)
     multiplier[pairs.multiplier] = True
@@ -81,3 +81,11 @@ def _settles(mpec: MPEC, held: Matrix) -> bool:
     in_rows = multiplier[mpec.rows.matrix[np.flatnonzero(others)].indices].any()
     in_objective = (mpec.cost[multiplier] != 0).any() or multiplier[mpec.products.left].any()
     return not (in_rows or in_objective or multiplier[mpec.products.right].any())
+
+
+def _interact(mpec: MPEC) -> bool:
+    """Tell whether a follower's column is in a row of another one: its own rows have multipliers in its stationarity."""
+    conditions, columns = mpec.stationarity.row, mpec.stationarity.column
+    in_rows = mpec.complementarity.slack.tocsc()[:, columns].T != 0
+    in_gradients = mpec.rows.matrix[conditions].tocsc()[:, mpec.complementarity.multiplier] != 0
+    return bool((in_rows > in_gradients).nnz)

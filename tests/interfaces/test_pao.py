@@ -6,8 +6,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pyomo.environ as pyo
 import pytest
+from scipy.optimize import linprog
 
 import bilevel as bl
 
@@ -75,6 +77,35 @@ def test_third_toy_example_has_an_infimum_that_is_not_attained(form: str) -> Non
     assert solution.certificate.holds
     assert solution.bound == pytest.approx(-243.5, rel=1e-6)
     assert -243.5 < solution.objective < -243.49
+
+
+def evasion(m: pyo.ConcreteModel, sensor: tuple[int, int] | None) -> float:
+    """Return what the smugglers of ``sip_example1`` evade by with a sensor on one edge: a linear program each.
+
+    A unit leaves ``source``; of what enters an edge a share arrives, ``q`` under the sensor and ``p`` elsewhere, and
+    each edge takes a unit at most. Only what leaves a node or reaches the target is conserved.
+    """
+    edges = list(m.Edgeset)
+    share = np.array([m.q[edge] if edge == sensor else m.p[edge] for edge in edges])
+    leaves = np.array([[edge[0] == i for edge in edges] for i in m.nodeset], float)
+    arrives = np.array([[edge[1] == i for edge in edges] for i in m.nodeset]) * share
+    total = 0.0
+    for source, target in m.OmegaSet:
+        kept = [i for i in range(len(leaves)) if i + 1 not in (source, target)]
+        rows = np.vstack([leaves[[source - 1]], (leaves - arrives)[kept]])
+        right = np.append(1.0, np.zeros(len(kept)))
+        total -= m.P[source, target] * linprog(-arrives[target - 1], A_eq=rows, b_eq=right, bounds=(0, 1)).fun
+    return total
+
+
+def test_a_sensor_against_twelve_smugglers_is_placed_as_enumeration_does() -> None:
+    """No multiplier of it has a bound; 17 decisions of the leader, each settled by one response."""
+    m = example("pyomo", "sip_example1")
+    solution = bl.solve(m)
+    assert (solution.status, solution.certificate.holds) == ("optimal", True)
+    worths = {edge: evasion(m, edge) for edge in (None, *m.Edgeset)}
+    assert solution.objective == pytest.approx(min(worths.values()), rel=1e-6)
+    assert [edge for edge in m.Edgeset if m.x[edge].value > 0.5] == [min(worths, key=worths.__getitem__)]
 
 
 @pytest.mark.parametrize("form", ["pyomo", "mpr"])

@@ -108,6 +108,18 @@ def test_the_gap_at_a_point_is_the_distance_to_the_best_response(mpec: MPEC):
     assert gap.settles
 
 
+@pytest.mark.parametrize(("coupling", "settles"), [(0.0, True), (1.0, False)])
+def test_responses_settle_the_leaders_decision_unless_followers_use_each_others_columns(coupling: float, settles: bool):  # noqa: FBT001
+    """A second follower minimises ``z`` over ``z >= x + coupling y``: its best ``z`` moves with the first one's ``y``."""
+    m = small_game()
+    m.second = bl.Follower()
+    m.second.z = pyo.Var(bounds=(0, 20))
+    m.second.row = pyo.Constraint(expr=m.second.z >= m.x + coupling * m.follower.y)
+    m.second.goal = pyo.Objective(expr=m.second.z)
+    gap = FollowersGap.of(compile_program(read(m).program, bl.Branching()).mpec)
+    assert gap.settles is settles
+
+
 def test_violated_pairs_come_before_what_is_merely_undecided(mpec: MPEC):
     """At x = 3, y = 4.5 with multipliers (1, 0, 0) only the row is violated, by min(1, 2.5)."""
     row, lower, upper = order(mpec)
