@@ -84,8 +84,8 @@ def _settles(mpec: MPEC, held: Matrix) -> bool:
 
 
 def _interact(mpec: MPEC) -> bool:
-    """Tell whether a follower's column is in a row of another one: its own rows have multipliers in its stationarity."""
+    """Tell whether a column is in a row of another follower: its own rows have multipliers in its stationarity."""
     conditions, columns = mpec.stationarity.row, mpec.stationarity.column
-    in_rows = mpec.complementarity.slack.tocsc()[:, columns].T != 0
-    in_gradients = mpec.rows.matrix[conditions].tocsc()[:, mpec.complementarity.multiplier] != 0
-    return bool((in_rows > in_gradients).nnz)
+    in_rows = sparse.csr_array(mpec.complementarity.slack.tocsc()[:, columns].T)
+    in_gradients = sparse.csr_array(mpec.rows.matrix[conditions].tocsc()[:, mpec.complementarity.multiplier])
+    return bool((in_rows - in_rows.multiply(in_gradients.astype(bool))).count_nonzero())

@@ -109,8 +109,8 @@ def test_the_gap_at_a_point_is_the_distance_to_the_best_response(mpec: MPEC):
 
 
 @pytest.mark.parametrize(("coupling", "settles"), [(0.0, True), (1.0, False)])
-def test_responses_settle_the_leaders_decision_unless_followers_use_each_others_columns(coupling: float, settles: bool):  # noqa: FBT001
-    """A second follower minimises ``z`` over ``z >= x + coupling y``: its best ``z`` moves with the first one's ``y``."""
+def test_responses_settle_a_decision_unless_followers_are_coupled(coupling: float, settles: bool):  # noqa: FBT001
+    """A second follower minimises ``z`` over ``z >= x + coupling y``: its best moves with the first one's ``y``."""
     m = small_game()
     m.second = bl.Follower()
     m.second.z = pyo.Var(bounds=(0, 20))
