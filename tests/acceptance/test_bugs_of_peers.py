@@ -154,6 +154,41 @@ def bound_multiplier_as_a_price() -> Stated:
     return m, 3.0
 
 
+def row_written_the_other_way_round() -> Stated:
+    """The same rows with one turned gave a point that broke them.
+
+    y >= 3 - x and y <= (3 x - 4) / 2 meet at (2, 1); beyond, y = max(0, 3 - x), so x - 4 y rises: 2 - 4.
+    """
+    m = game("turned row")
+    x = m.x = pyo.Var(domain=pyo.NonNegativeReals)
+    y = m.follower.y = pyo.Var(domain=pyo.NonNegativeReals)
+    rows(m.follower, -x - y <= -3, -2 * x + y <= 0, 2 * x + y <= 12, -3 * x + 2 * y <= -4)
+    minimise(m.follower, y)
+    minimise(m, x - 4 * y)
+    return m, -2.0
+
+
+def exports(*, on_variables: bool) -> Stated:
+    """With bounds on the variables a peer forgot their multipliers, and the bill was 0.
+
+    A house needs 1: own power or imports at 1 each, exports e earn the tariff. Own power and imports reach 20, so a
+    unit more costs 1, and that is the price. The utility needs 2 + imports - exports at 1, pays the price for exports,
+    and does not want both: 2 - e + e, whatever the exports.
+    """
+    m = game("exports")
+    bought, tariff, sells = pyo.Var(bounds=(0, 10)), pyo.Var(bounds=(0, 10)), pyo.Var(domain=pyo.Binary)
+    m.bought, m.tariff, m.sells = bought, tariff, sells
+    y = m.follower.y = pyo.Var(["exports", "imports", "own"], bounds=(0, 10) if on_variables else None)
+    sides = () if on_variables else (side for one in y.values() for side in (one >= 0, one <= 10))
+    rows(m.follower, y["imports"] - y["exports"] + y["own"] == 1, *sides)
+    minimise(m.follower, y["own"] + y["imports"] - tariff * y["exports"])
+    price = m.price = bl.Multiplier(m.follower.row[1])
+    both_ways = (y["exports"] <= 10 * sells, y["imports"] <= 10 * (1 - sells))
+    rows(m, bought + y["exports"] - y["imports"] == 2, *both_ways)
+    minimise(m, bought + price * y["exports"])
+    return m, 2.0
+
+
 MAX, MIN = pyo.maximize, pyo.minimize
 GAMES: dict[str, Callable[[], Stated]] = {
     "sentinel as M": sentinel_as_big_m,
@@ -166,6 +201,9 @@ GAMES: dict[str, Callable[[], Stated]] = {
     "no influence": leader_without_influence,
     **{f"integer to {most}": lambda most=most: widely_bounded_integer(most) for most in (9, 2**20 + 2, 2**30 + 2)},
     "bound's price": bound_multiplier_as_a_price,
+    "turned row": row_written_the_other_way_round,
+    "exports, bounds": lambda: exports(on_variables=True),
+    "exports, rows": lambda: exports(on_variables=False),
 }
 
 
@@ -178,6 +216,39 @@ def test_no_method_is_wrong_where_a_peer_was(name: str):
     for answer in others:
         assert answer.status in ("optimal", "NoBound", "NotApplicable"), answer
         assert answer.value == pytest.approx(optimum, rel=1e-6, abs=1e-6) or answer.value is None, answer
+
+
+def test_a_bound_costs_no_more_than_the_same_row_does():
+    """A peer wrote a multiplier and a complementarity for each side of each variable, also where there is no bound.
+
+    Both sides of a variable share an integer by big-M: three for three variables, beside that of the leader.
+    """
+    as_bounds, as_rows = (bl.compile(exports(on_variables=flag)[0]).program for flag in (True, False))
+    assert len(as_bounds.columns) == len(as_rows.columns)
+    assert as_bounds.columns.integer.sum() == as_rows.columns.integer.sum() == 4
+    assert len(as_bounds.rows) == len(as_rows.rows) - 6
+
+
+def test_a_side_without_a_bound_has_no_complementarity():
+    """Without three upper bounds: three complementarities fewer, and each is an integer where they are indicators."""
+    closed, opened = (exports(on_variables=True)[0] for _ in range(2))
+    opened.follower.y.setub(None)
+    sizes = [bl.compile(m, method=bl.KKT(complementarity=bl.Indicator())).program.columns for m in (closed, opened)]
+    assert [columns.integer.sum() for columns in sizes] == [1 + 6, 1 + 3]
+
+
+def test_a_game_that_ends_infeasible_says_which_row_no_response_satisfies():
+    """A peer ended with "infeasible", and its users asked for the reason.
+
+    y = max(3 - x, (3 x - 4) / 2) with 2 x + y <= 12 is 4 at most, at x = 4; the leader asks for 5, which the follower
+    could do, as at (3, 6), but does not.
+    """
+    m, _ = response_that_is_not_the_best()
+    m.least = pyo.Constraint(expr=m.follower.y >= 5)
+    assert bl.solve(m).status == "infeasible"
+    diagnosis = bl.diagnose(m)
+    assert [(found.group, found.names) for found in diagnosis.findings] == [("coupling rows", ("least",))]
+    assert diagnosis.findings[0].violations == pytest.approx((1.0,))
 
 
 @pytest.mark.parametrize("leader", [MAX, MIN])

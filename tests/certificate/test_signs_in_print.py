@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pyomo.environ as pyo
@@ -57,6 +58,53 @@ def test_a_bound_has_the_price_that_it_has_as_a_row(on_the_variable: object):
     )
     assert solution.multiplier(m.follower.row[1]) == pytest.approx(2.0)
     assert of_bounds == pytest.approx([0.0, -1.0])
+
+
+EQUAL: dict[str, tuple[Callable[[Any, float], Any], int]] = {
+    "sum == c": (lambda total, c: total == c, 1),
+    "c == sum": (lambda total, c: c == total, 1),
+    "sum - c == 0": (lambda total, c: total - c == 0, 1),
+    "-sum == -c": (lambda total, c: -total == -c, -1),
+    "c - sum == 0": (lambda total, c: c - total == 0, -1),
+}
+
+
+@pytest.mark.parametrize("written", EQUAL)
+@pytest.mark.parametrize("sense", [pyo.maximize, pyo.minimize])
+def test_price_of_an_equality_is_that_of_its_right_hand_side_however_it_is_written(written: str, sense: int):
+    """min a^2 + b^2, a + b = c is c^2 / 2, c more for each unit of c = 3, less where the row is turned round.
+
+    Elsewhere the sign depended on the way to write the row, and on the solver.
+    """
+    relation, turned = EQUAL[written]
+    m = game("equality")
+    y = m.follower.y = pyo.Var([1, 2])
+    rows(m.follower, relation(y[1] + y[2], 3.0))
+    m.follower.goal = pyo.Objective(expr=(y[1] ** 2 + y[2] ** 2) * sense, sense=sense)
+    assert solved(m).multiplier(m.follower.row[1]) == pytest.approx(3.0 * turned * sense)
+
+
+SIDES: dict[str, tuple[Callable[[Any], Any], int]] = {
+    "sum >= 3": (lambda total: total >= 3, 1),
+    "3 - sum <= 0": (lambda total: 3 - total <= 0, -1),
+    "-sum <= -3": (lambda total: -total <= -3, -1),
+    "3 <= sum <= 9": (lambda total: (3, total, 9), 1),
+    "-9 <= -sum <= -3": (lambda total: (-9, -total, -3), -1),
+}
+
+
+@pytest.mark.parametrize("written", SIDES)
+def test_price_of_a_side_is_that_of_the_number_that_the_row_holds(written: str):
+    """min 2 a + 5 b, a + b >= 3, a, b >= 0: a unit more costs 2, and the side of a turned row falls by it.
+
+    Pyomo's convention for duals, of the row as it holds it: lower, body, upper.
+    """
+    relation, turned = SIDES[written]
+    m = game("side")
+    y = m.follower.y = pyo.Var([1, 2], domain=pyo.NonNegativeReals)
+    rows(m.follower, relation(y[1] + y[2]))
+    minimise(m.follower, 2 * y[1] + 5 * y[2])
+    assert solved(m).multiplier(m.follower.row[1]) == pytest.approx(2.0 * turned)
 
 
 @pytest.mark.parametrize("how", ["fixed", "bounds", "row"])
