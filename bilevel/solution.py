@@ -18,6 +18,7 @@ from rich.text import Text
 from bilevel.certify import Certificate
 from bilevel.errors import BilevelError, InvalidGame
 from bilevel.multiplier_ranges import multiplier_ranges
+from bilevel.multiplier_table import MultiplierTable, multiplier_table, rows_with_multipliers
 from bilevel.printing import html, number, plain, residual
 from bilevel.read import Game
 from reformulations.programs import Floats, Role
@@ -145,6 +146,31 @@ class Solution:
         (low, high), *_ = multiplier_ranges(game.program, point, np.array([self._position(component, bound)])).tolist()
         return low, high
 
+    def multipliers(self, *components: Any) -> MultiplierTable:
+        """Return a table of multipliers, with the interval of each that is one of many.
+
+        Prints as text, and in colour in a notebook. Of constraints it has their rows, of variables both bounds; without
+        components, all rows of the followers that decide no integers. Two linear programs a line.
+
+        Raises
+        ------
+        BilevelError, InvalidGame, NotApplicable
+            As :meth:`multiplier_range` does.
+        """
+        program, point = self.game.program, self._known_point()
+        wanted = [position for component in components for position in self._positions(component)]
+        targets = np.array(wanted, np.int64) if components else rows_with_multipliers(program)
+        return multiplier_table(program, point, targets)
+
+    def _positions(self, component: Any) -> Iterator[int]:
+        """Yield the positions of the multipliers of a constraint's rows, or of a variable's finite bounds."""
+        for _, member in _members(component):
+            if not isinstance(member, VarData):
+                yield self._position(member, "")
+                continue
+            sides = zip(("lower", "upper"), member.bounds, strict=True)
+            yield from (self._position(member, bound) for bound, value in sides if value is not None)
+
     def _position(self, component: Any, bound: str) -> int:
         """Return the position of a multiplier among those of the game's rows, lower and upper bounds."""
         game, n, m = self.game, len(self.game.variables), len(self.game.constraints)
@@ -196,8 +222,12 @@ class Solution:
 
 
 def _members(component: Any) -> Iterator[tuple[Any, Any]]:
-    return ((index, member) for index, member in component.items() if _takes_part(member))
+    """Yield the members of a component that take part, with their indices; a member is one itself."""
+    members = component.items() if isinstance(component, Constraint | Var) else ((None, component),)
+    return ((index, member) for index, member in members if _takes_part(member))
 
 
 def _takes_part(member: Any) -> bool:
-    return bool(member.active) if isinstance(member, ConstraintData) else not member.fixed
+    if isinstance(member, ConstraintData):
+        return bool(member.active)
+    return not (isinstance(member, VarData) and member.fixed)

@@ -118,7 +118,7 @@ def residuals(
     alone = np.zeros(len(program.players), dtype=bool) if nonconvex is None else nonconvex.copy()
     alone[program.column_owner[program.columns.integer]] = True
     owner = np.concatenate([program.row_owner, *[program.column_owner] * 2])
-    names = _names_with_bounds(program)
+    names = multiplier_names(program)
     feasibility = _worst(
         np.concatenate([_row_violations(program.rows, at.columns), *_bound_violations(program.columns, at.columns)]),
         owner, names, program,
@@ -266,7 +266,8 @@ def _relative_product(multiplier: Floats, slack: Floats, scale: Floats) -> Float
     return np.abs(multiplier) * finite / (1 + np.abs(multiplier) * scale)
 
 
-def _names_with_bounds(program: BilevelProgram) -> Names:
+def multiplier_names(program: BilevelProgram) -> Names:
+    """Return what the ``m + 2 n`` multipliers of a game belong to: its rows, lower and upper bounds."""
     names = program.columns.names
     lower = Names(len(names), lambda i: f"lower bound of {names[i]}")
     return program.rows.names + lower + Names(len(names), lambda i: f"upper bound of {names[i]}")

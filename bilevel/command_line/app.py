@@ -17,7 +17,7 @@ from bilevel.command_line.exits import EXIT_CODES, Exit, exit_of, exit_of_error
 from bilevel.command_line.games import NamedGame, load_game
 from bilevel.command_line.output import keep_for_results
 from bilevel.command_line.progress import following
-from bilevel.command_line.reports import certificate_report, solution_report, text_of
+from bilevel.command_line.reports import certificate_report, multiplier_table, solution_report, text_of
 from bilevel.command_line.tables import decisions, written
 from bilevel.compile import compile_read
 from bilevel.diagnose import diagnose_program
@@ -123,6 +123,7 @@ def solve(  # noqa: PLR0913, PLR0917 - one argument for each option
     threads: Threads = None,
     solver: Annotated[SolverName, typer.Option("--solver", help="SCIP is an extra.")] = SolverName.AUTO,
     pessimistic: Annotated[bool, typer.Option("--pessimistic", help="Break ties against the leader.")] = False,  # noqa: FBT002
+    multipliers: Annotated[bool, typer.Option("--multipliers", help="Show them, with their ranges.")] = False,  # noqa: FBT002
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the solution as JSON too.")] = None,
     as_json: Json = False,  # noqa: FBT002
     progress: Annotated[
@@ -147,10 +148,13 @@ def solve(  # noqa: PLR0913, PLR0917 - one argument for each option
                 threads=threads,
                 progress=show,
             )
-        report = solution_report(solution, named)
+        report, tables = solution_report(solution, named), []
+        if multipliers and solution.certificate is not None and solution.certificate.holds:
+            tables = [multiplier_table(solution, named)]
+            report["multiplier_ranges"] = tables[0].lines
         if output is not None:
             output.write_text(text_of(report) + "\n", "utf-8")
-        _print(decisions(solution, named), report, as_json=as_json)
+        _print(decisions(solution, named, *tables), report, as_json=as_json)
     raise typer.Exit(exit_of(solution.status))
 
 

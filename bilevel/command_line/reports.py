@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from bilevel.certify import Certificate
 from bilevel.command_line.games import NamedGame
 from bilevel.io.solution_file import FORMAT
+from bilevel.multiplier_table import MultiplierTable, rows_with_multipliers
 from bilevel.solution import Solution
 
 
@@ -71,6 +73,14 @@ def _multipliers(solution: Solution, named: NamedGame) -> dict[str, dict[str, fl
         }
         for kind, (first, owners) in parts.items()
     }
+
+
+def multiplier_table(solution: Solution, named: NamedGame) -> MultiplierTable:
+    """Return the multipliers of the followers' rows, with their ranges, by the names in the file."""
+    rows = rows_with_multipliers(solution.game.program).tolist()
+    names = [named.name_of(solution.game.constraints[row]) for row in rows]
+    lines = solution.multipliers().lines
+    return MultiplierTable(tuple(replace(line, name=name) for line, name in zip(lines, names, strict=True)))
 
 
 def certificate_report(certificate: Certificate) -> dict[str, Any]:

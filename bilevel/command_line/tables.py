@@ -19,8 +19,8 @@ _MOST_LINES = 20
 _ZERO = 1e-9
 
 
-def decisions(solution: Solution, named: NamedGame) -> RenderableType:
-    """Return the solution, and the leader's decisions that are not zero."""
+def decisions(solution: Solution, named: NamedGame, *others: RenderableType) -> RenderableType:
+    """Return the solution, the leader's decisions that are not zero, and other parts below."""
     if solution.values is None:
         return solution
     program = solution.game.program
@@ -33,7 +33,8 @@ def decisions(solution: Solution, named: NamedGame) -> RenderableType:
     heading = Text("leader's decisions", "bold")
     heading.append(" (those that are not zero)" if len(mine) else ": all zero", "dim")
     more = [Text(f"and {len(mine) - _MOST_LINES} more; --output writes all", "dim")] if len(mine) > _MOST_LINES else []
-    return Group(solution, Text(""), heading, table, *more)
+    parts = [part for other in others for part in (Text(""), other)]
+    return Group(solution, Text(""), heading, table, *more, *parts)
 
 
 def written(report: Mapping[str, Any]) -> RenderableType:

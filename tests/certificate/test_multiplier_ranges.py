@@ -37,6 +37,20 @@ def test_a_degenerate_price_is_an_interval_and_the_other_multipliers_follow():
     assert "price = 9, and any value in [5, 9] is a multiplier there" in str(solution)
 
 
+def test_a_table_shows_rows_and_finite_bounds_with_the_interval_of_each_that_is_one_of_many():
+    m = market(50)
+    solution = bl.solve(m)
+    said = {line.name: (line.value, line.lower, line.upper) for line in solution.multipliers().lines}
+    assert said == {"market.limit": pytest.approx((-7, -7, -3)), "market.balance": pytest.approx((9, 5, 9))}
+    chosen = solution.multipliers(m.market.balance, m.market.own)
+    assert [line.name for line in chosen.lines] == ["market.balance", "lower bound of market.own"]
+    assert [line.name for line in chosen.degenerate] == ["market.balance"]
+    assert "market.balance                      9  [5, 9]" in str(chosen)
+    assert "[5, 9]" in chosen._repr_html_()
+    with pytest.raises(bl.InvalidGame, match="offer: it belongs to leader"):
+        solution.multipliers(m.offer)
+
+
 def test_a_settled_price_is_a_point_and_not_worth_a_word():
     """At an offer of 40, 10 come from dear: the price is 9."""
     m = market(40)
@@ -70,6 +84,7 @@ def test_leaders_rows_and_integer_followers_have_no_range():
     m.f.cost = pyo.Objective(expr=m.f.y)
     m.o = pyo.Objective(expr=m.x + m.f.y)
     solution = bl.solve(m)
+    assert str(solution.multipliers()) == "no row of a follower has a multiplier"
     with pytest.raises(bl.NotApplicable, match=r"f.y.*integer"):
         solution.multiplier_range(m.f.least)
     with pytest.raises(bl.InvalidGame, match="cap"):

@@ -39,7 +39,7 @@ def test_the_commands_of_the_page_run(tmp_path: Path, monkeypatch: pytest.Monkey
         bl.write(model, f"game{ending}")
     blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) == 10
+    assert len(lines) == 11
     for line in lines:
         result = CliRunner().invoke(app, line.split()[1:])
         assert result.exit_code == 0, f"{line}: {result.output}"

@@ -97,6 +97,16 @@ def test_solve_as_json_parses_and_check_takes_what_it_writes(game: Path, tmp_pat
     assert answer("check", game, tmp_path / "answer.json")["holds"]
 
 
+def test_multipliers_that_are_one_of_many_are_shown_as_intervals(tmp_path: Path) -> None:
+    """At t = 4 both y + t <= 6 and y <= 2 hold the producer: the first is worth anything in [0, 3]."""
+    path = tmp_path / "degenerate.mps"
+    bl.write(taxes(2.0), path)
+    assert "f.room" in run("solve", path, "--multipliers").stdout.split("any value in")[1]
+    (line,) = answer("solve", path, "--multipliers")["multiplier_ranges"]
+    assert (line["name"], line["lower"], line["upper"]) == ("f.room", 0, pytest.approx(3))
+    assert "multiplier_ranges" not in answer("solve", path)
+
+
 @pytest.mark.parametrize("method", ["kkt", "branching", "strong-duality"])
 def test_methods_and_limits_are_passed_on(game: Path, method: str) -> None:
     found = answer("solve", game, "--method", method, "--solver", "highs", "--gap", "1e-7", "--time-limit", 60)
