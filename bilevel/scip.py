@@ -56,26 +56,42 @@ def solve(program: SpatialProgram, options: HighsOptions | None = None, start: F
     -------
     Outcome
         The bound is SCIP's proven one. That there is no point is believed when SCIP says so with
-        presolve and without it.
+        presolve and without it. Where its linear programs fail, it is asked once more without presolve, and with an
+        objective of small numbers.
 
     Raises
     ------
     NotApplicable
         When SCIP is not installed; names the extra.
     SolverFailure
-        When SCIP ends without an answer.
+        When SCIP ends without an answer twice.
     """
     options, began = options or HighsOptions(), time.perf_counter()
     model = _Model(program, options)
+    try:
+        outcome = _outcome(model, options, start, began)
+    except SolverFailure:
+        plain = replace(options, presolve=False)
+        outcome = _outcome(_Model(program, plain, _unit(program)), plain, start, began)
+    if outcome is None:
+        return _infeasible_or_unbounded(program, options, began)
+    return _doubted(program, outcome, options) if _may_fall_for_ever(program) else outcome
+
+
+def _outcome(model: _Model, options: HighsOptions, start: Floats | None, began: float) -> Outcome | None:
     if start is not None:
         model.offer(start)
     outcome = model.solve(options, began)
     if outcome is not None and outcome.status == "infeasible" and options.presolve:
         model.switch_presolve_off()
         outcome = model.solve(options, began)
-    if outcome is None:
-        return _infeasible_or_unbounded(program, options, began)
-    return _doubted(program, outcome, options) if _may_fall_for_ever(program) else outcome
+    return outcome
+
+
+def _unit(program: SpatialProgram) -> float:
+    """Return a power of two near the largest coefficient of the objective; one where all are small."""
+    largest = float(np.abs(np.append(program.cost, program.products.value)).max(initial=1.0))
+    return float(2.0 ** np.floor(np.log2(max(largest, 1.0))))
 
 
 def write(program: SpatialProgram, path: str) -> None:
@@ -87,13 +103,13 @@ def write(program: SpatialProgram, path: str) -> None:
 
 
 class _Model:
-    """A program inside SCIP."""
+    """A program inside SCIP, which counts the objective in a ``unit``."""
 
-    def __init__(self, program: SpatialProgram, options: HighsOptions) -> None:
+    def __init__(self, program: SpatialProgram, options: HighsOptions, unit: float = 1.0) -> None:
         if not is_installed():
             raise NotApplicable("SCIP", f"this program is beyond HiGHS and SCIP is not installed; {EXTRA}")
         self._package: Any = import_module("pyscipopt")
-        self._program = program
+        self._program, self._unit = program, unit
         self._model: Any = self._package.Model()
         self._model.hideOutput(not options.log)
         self._set_options(options)
@@ -103,7 +119,7 @@ class _Model:
         self._height = self._added_objective()
         self._raised: list[BaseException] = []
         if options.progress is not None:
-            report = _reporter(self._package, options.progress, self._raised)
+            report = _reporter(self._package, options.progress, unit, self._raised)
             self._model.includeEventhdlr(report, "report", "reports incumbents and bounds")
 
     def offer(self, start: Floats) -> None:
@@ -137,7 +153,9 @@ class _Model:
         status = _ANSWERS.get(answer, "limit")
         point, seconds = self._point(status), time.perf_counter() - began
         objective = None if point is None else self._program.objective(point)
-        bound = {"infeasible": np.inf, "unbounded": -np.inf}.get(status, _finite(self._model.getDualbound()))
+        bound = {"infeasible": np.inf, "unbounded": -np.inf}.get(
+            status, self._unit * _finite(self._model.getDualbound())
+        )
         return Outcome(status, point, objective, bound, None, None, int(self._model.getNTotalNodes()), seconds)
 
     def switch_presolve_off(self) -> None:
@@ -158,7 +176,7 @@ class _Model:
     def _set_options(self, options: HighsOptions) -> None:
         settings: dict[str, bool | int | float | str] = {
             "limits/gap": options.gap,
-            "limits/absgap": options.gap,
+            "limits/absgap": options.gap / self._unit,
             "numerics/feastol": options.feasibility,  # SoPlex grumbles below 1e-7: SCIP asks it for a thousandth
             "numerics/dualfeastol": options.feasibility,
         }
@@ -244,7 +262,7 @@ class _Model:
             height = self._model.addVar("objective_products", lb=None, ub=None)
             self._model.addCons(self._expression([], [], program.products) - height <= 0.0)
             total = total + height
-        self._model.setObjective(total, "minimize")
+        self._model.setObjective(total * (1.0 / self._unit), "minimize")
         return height
 
     def _point(self, status: Status) -> Floats | None:
@@ -256,7 +274,7 @@ class _Model:
         return np.where(whole, np.round(values), values)
 
 
-def _reporter(package: Any, progress: Callable[[MipProgress], None], raised: list[BaseException]) -> Any:
+def _reporter(package: Any, progress: Callable[[MipProgress], None], unit: float, raised: list[BaseException]) -> Any:
     """Return an event handler that reports each better incumbent and each better bound."""
 
     class Report(package.Eventhdlr):
@@ -268,8 +286,10 @@ def _reporter(package: Any, progress: Callable[[MipProgress], None], raised: lis
             if raised:
                 return
             model, found = self.model, self.model.getBestSol() if self.model.getNSols() else None
-            best = np.inf if found is None else _finite(model.getSolObjVal(found))  # its primal bound lags behind
-            bound = min(_finite(model.getDualbound()), best)
+            best = (
+                np.inf if found is None else unit * _finite(model.getSolObjVal(found))
+            )  # its primal bound lags behind
+            bound = min(unit * _finite(model.getDualbound()), best)
             gap = (best - bound) / max(1.0, abs(best)) if np.isfinite(best) else np.inf
             try:
                 progress(MipProgress(best, bound, gap, int(model.getNTotalNodes()), float(model.getSolvingTime())))

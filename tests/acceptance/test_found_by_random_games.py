@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyomo.environ as pyo
 import pytest
 
@@ -9,6 +11,7 @@ import bilevel as bl
 from bilevel.io.declare import declare
 from tests.problems.declaring import game, maximise, minimise, rows
 from tests.problems.library import clark_westerberg_1990
+from tests.problems.tolls import toll_cases
 from tests.stress.rescaling import rescaled
 from tests.stress.sources import arrays_of
 
@@ -116,3 +119,27 @@ def test_a_quadratic_program_in_circles_comes_to_an_end():
     program, _ = rescaled(arrays_of(clark_westerberg_1990().model), "leader", 1e-4, 7)
     solution = bl.solve(declare(program, "in other units"), gap=1e-7, time_limit=20.0, threads=1)
     assert solution.objective == pytest.approx(5e-4, abs=1e-6)
+
+
+def test_scip_is_asked_again_where_its_linear_programs_fail():
+    """max -2 y1 - x y2 over -3 y1 + 2 y2 in [0, 4], y1 in [-2, 1], y2 <= 4: y1 = -2, so y2 is in [-3, -1].
+
+    The leader's 2 x - 3 y1 - 3 y2 <= 4 would need y2 >= (2 + 2 x) / 3. In these units SCIP ended with an error.
+    """
+    m = game("no point")
+    x, y = pyo.Var(bounds=(0, 2)), pyo.Var([1, 2], bounds={1: (-2, 1), 2: (None, 4)})
+    m.x, m.follower.y = x, y
+    m.follower.row = pyo.Constraint(expr=(0, -3 * y[1] + 2 * y[2], 4))
+    maximise(m.follower, -2 * y[1] - x * y[2])
+    rows(m, 2 * x - 3 * y[1] - 3 * y[2] <= 4)
+    minimise(m, -2 * x + y[1] + 2 * y[2])
+    program, _ = rescaled(arrays_of(m), "columns", 1e6, 37)
+    assert bl.solve(declare(program, "in other units"), method=bl.KKT(complementarity=bl.SOS1())).status == "infeasible"
+
+
+def test_scip_is_asked_again_with_an_objective_of_small_numbers(cases_folder: Path):
+    """Tolls counted in millionths: SCIP ended with an error of its linear programs at costs of 1e9."""
+    (case,) = (case for case in toll_cases(cases_folder / "toll") if case.name == "i30-02_K2")
+    program, factor = rescaled(arrays_of(case.model()), "all", 1e6, 0)
+    solution = bl.solve(declare(program, "in millionths"), method=bl.KKT(complementarity=bl.SOS1()))
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(factor * case.revenue, rel=1e-6))
