@@ -8,11 +8,11 @@ from bilevel.bilinear_adversary import BilinearAdversary
 from bilevel.errors import NotApplicable
 from bilevel.late_adversary import LateAdversary
 from bilevel.nested_adversary import NestedAdversary
-from reformulations.independent_sets import IndependentSets
+from reformulations.independent_sets import is_finite
 from reformulations.late_followers import Timing, late_followers
 from reformulations.priced_recourse import multiplies_late
 from reformulations.programs import BilevelProgram, Role
-from reformulations.uncertainty import Scenarios, UncertaintySet
+from reformulations.uncertainty import UncertaintySet
 
 MOST_SCENARIOS = 10_000
 """Products of finite sets with more points than this are refused."""
@@ -30,20 +30,14 @@ def _has_integer_recourse(program: BilevelProgram) -> bool:
     return bool((recourse & program.columns.integer).any())
 
 
-def is_finite(within: UncertaintySet) -> bool:
-    """Tell whether a set lists its points."""
-    if isinstance(within, IndependentSets):
-        return all(is_finite(part) for part in within.parts)
-    return isinstance(within, Scenarios)
-
-
 def adversary_for(program: BilevelProgram, timing: Timing, within: UncertaintySet, threads: int | None) -> Adversary:
     """Return how nature answers.
 
     Raises
     ------
     NotApplicable
-        For late followers and a set that does not list its points, and for uncertain prices of recourse without SCIP.
+        For late followers and a set that does not list its points, for lists of points beside other sets, and for
+        uncertain prices of recourse without SCIP.
     """
     if is_finite(within):
         return LateAdversary(program, timing, within.vertices(MOST_SCENARIOS), threads)
@@ -52,6 +46,13 @@ def adversary_for(program: BilevelProgram, timing: Timing, within: UncertaintySe
             program.players[int(who)],
             "followers that wait and see need finitely many scenarios, since the worst case of a continuous set need "
             "not be at a vertex; give bl.uncertainty.Scenarios(...)",
+        )
+    if not within.is_convex:
+        raise NotApplicable(
+            "uncertain variables",
+            "some have a list of scenarios and some have not, and the worst case of integer recourse or of uncertain "
+            "prices need not be at a vertex; list the scenarios of all of them in one bl.uncertainty.Scenarios, or "
+            "give convex sets",
         )
     evaluation = LateAdversary(program, timing, within.nominal()[np.newaxis], threads)
     if _has_integer_recourse(program):

@@ -17,6 +17,7 @@ from bilevel.multiplier_ranges import PriceLine, price_lines
 from bilevel.printing import html, number, plain, residual
 from bilevel.respond import Answered, needs_global_search, optima, respond
 from bilevel.ties import SECONDS, TieGap, tie_gap
+from bilevel.worst_case import WorstCase
 from reformulations.optimality import FollowerResiduals, LeaderResiduals, leader_residuals, residuals
 from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.responses import HeldGame
@@ -105,6 +106,8 @@ class Certificate:
         What the bound rests on besides the data and is true of it: a cutoff by a point that was found.
     prices
         Variables that stand for multipliers, and between what ends the follower's optimal multipliers lie.
+    worst_case
+        Of a game with nature: what recourse and followers cost in other scenarios; None elsewhere.
     """
 
     followers: tuple[FollowerLine, ...]
@@ -118,6 +121,7 @@ class Certificate:
     tolerance: float
     proof: tuple[str, ...] = ()
     prices: tuple[PriceLine, ...] = ()
+    worst_case: WorstCase | None = None
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -129,6 +133,8 @@ class Certificate:
         ]
         for line in self.followers:
             found.extend(line.failures(self.tolerance))
+        if self.worst_case is not None:
+            found.extend(self.worst_case.failures)
         if self.gap is not None and self.gap < -max(self.tolerance, self.gap_asked):
             found.append(
                 f"bound: {number(self.bound)} is claimed as the bound of the objective, which is "
@@ -156,6 +162,7 @@ class Certificate:
             parts.append(Text(f"  and {len(failures) - _MOST_FAILURES} more", "red"))
         upper = ", ".join(f"{kind} {residual(worst.value)}" for kind, worst in self.leader.kinds())
         parts += [Text(f"leader: {upper}"), _follower_table(self.followers, self.tolerance)]
+        parts.extend([] if self.worst_case is None else [Text(str(self.worst_case))])
         parts.extend(Text(f"assumed: {assumption}", "yellow") for assumption in self.assumptions)
         parts.extend(Text(f"proof: {sentence}") for sentence in self.proof)
         parts.extend(Text(sentence) for sentence in searched_sentences(self.followers, self.tolerance))

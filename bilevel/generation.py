@@ -226,6 +226,7 @@ def _answer(setting: Setting, state: State, status: RobustStatus) -> RobustAnswe
     return RobustAnswer(
         status=status,
         objective=None if plan is None else sense * (plan.first_cost + plan.attack.value),
+        worst_bound=None if plan is None else sense * (plan.first_cost + plan.attack.bound),
         bound=sense * state.lower if solved and np.isfinite(state.lower) else None,
         point=point,
         scenario=None if plan is None else plan.attack.scenario,

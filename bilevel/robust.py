@@ -15,14 +15,19 @@ from bilevel.certify import Certificate, certify
 from bilevel.errors import InvalidGame
 from bilevel.interrupts import interruptible
 from bilevel.load import load
+from bilevel.nature import moves, moving_sets, nature_set
 from bilevel.optimise import Limits
 from bilevel.penalties import SHOWN
 from bilevel.read import Game
 from bilevel.robust_answer import RobustAnswer
 from bilevel.solution import Solution, SolutionStatus
+from bilevel.worst_case_check import Claim, check_worst_case
 from reformulations.elastic_recourse import missed
 from reformulations.programs import LEADER, BilevelProgram, Floats, Role
 from reformulations.stages import leading_point
+
+_SHARE, _LEAST_SECONDS = 0.1, 1.0
+"""How long other scenarios are tried for: a share of the time of the run, a moment at least."""
 
 
 def is_robust(game: Game) -> bool:
@@ -41,7 +46,8 @@ def solve_robust_game(
 
     The certificate is that of the game with nature held at the worst case of the plan: the leader's
     and the recourse's rows hold there, every follower responds optimally, and the objective is the
-    plan's worst-case value; the bound is the master's proven bound.
+    plan's worst-case value; the bound is the master's proven bound. Whether the worst case is the worst is looked at
+    in other scenarios (:mod:`bilevel.worst_case_check`).
     """
     began = time.perf_counter()
     if method != "auto" and not isinstance(method, CCG):
@@ -70,6 +76,14 @@ def solve_robust_game(
             assumptions=answer.assumes,
             threads=limits.threads,
         )
+        seconds = max(_SHARE * (time.perf_counter() - began), _LEAST_SECONDS)
+        worst_case = check_worst_case(
+            _claim(game, answer, answer.point, certificate),
+            seconds=seconds,
+            tolerance=certificate.tolerance,
+            threads=limits.threads,
+        )
+        certificate = replace(certificate, worst_case=worst_case)
         point = leading_point(game.program, answer.source, answer.point)
         notes = (
             *(f"at the penalty: {row}" for row in missed(game.program, answer.source, answer.point, SHOWN)),
@@ -107,6 +121,19 @@ def at_worst_case(program: BilevelProgram, point: Floats) -> BilevelProgram:
         column_owner=np.where(others[program.column_owner], LEADER, program.column_owner),
         row_owner=np.where(others[program.row_owner], LEADER, program.row_owner),
     )
+
+
+def _claim(game: Game, answer: RobustAnswer, point: Floats, certificate: Certificate) -> Claim:
+    """Return what is claimed of a plan: no scenario is worse than its certificate says, but for what nature left open.
+
+    That is the distance to what is proven of the worst case, within the gap that was asked for.
+    """
+    first = np.flatnonzero(game.program.roles[game.program.column_owner] < Role.NATURE)
+    within = moving_sets(game).at(point[first]) if moves(game) else nature_set(game)
+    scale = max(1.0, abs(certificate.objective))
+    proven = certificate.objective if answer.worst_bound is None else answer.worst_bound
+    left_open = min(abs(proven - certificate.objective), certificate.gap_asked * scale)
+    return Claim(answer.source, point, within, answer.scenarios, left_open + certificate.tolerance * scale)
 
 
 def _status(answer: RobustAnswer, certificate: Certificate | None, *, interrupted: bool) -> SolutionStatus:

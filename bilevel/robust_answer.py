@@ -22,6 +22,9 @@ class RobustAnswer:
         ``"optimal"`` only when the bounds have met and nothing was assumed.
     objective, bound
         The plan's worst case and the proven bound of the robust optimum, in the leader's own sense; None where unknown.
+    worst_bound
+        What is proven of the plan's worst case, beyond ``objective`` where nature's answer leaves a gap; infinite where
+        nothing is, None without a plan.
     point
         Primal-dual point ``(3 n + m,)`` of the whole game: the best plan, its worst-case scenario, the recourse there,
         the followers' multipliers. None without a plan.
@@ -43,6 +46,7 @@ class RobustAnswer:
 
     status: RobustStatus
     objective: float | None
+    worst_bound: float | None
     bound: float | None
     point: Floats | None
     scenario: Floats | None

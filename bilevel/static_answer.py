@@ -63,7 +63,14 @@ def solve_static(
     proven: RobustStatus = "feasible" if image.assumes else "optimal"
     status = proven if answer.status == "optimal" else "time_limit"
     without = _answer(program, status, image, bound, began, image.notes)
-    return replace(without, objective=objective, point=point, scenario=u, iterations=IterationTable((round_,)))
+    return replace(
+        without,
+        objective=objective,
+        worst_bound=objective,
+        point=point,
+        scenario=u,
+        iterations=IterationTable((round_,)),
+    )
 
 
 def _answer(
@@ -77,6 +84,7 @@ def _answer(
     return RobustAnswer(
         status=status,
         objective=None,
+        worst_bound=None,
         bound=bound,
         point=None,
         scenario=None,

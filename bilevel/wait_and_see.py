@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bilevel.adversaries import Adversary, adversary_for, is_finite
+from bilevel.adversaries import Adversary, adversary_for
 from bilevel.clock import Clock
 from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
 from bilevel.iterations import Iteration, IterationTable, Kind
@@ -26,6 +26,7 @@ from bilevel.resume import Files
 from bilevel.robust_answer import RobustAnswer, RobustStatus
 from bilevel.saved_runs import SavedPlan, SavedRun
 from reformulations import refusal
+from reformulations.independent_sets import is_finite
 from reformulations.late_followers import timing_of
 from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.scenario_masters import scenario_master
@@ -230,6 +231,7 @@ def _answer(adversary: Adversary, run: LateRun, status: RobustStatus, clock: Clo
     return RobustAnswer(
         status=status,
         objective=None if best is None else sense * (best.first_cost + best.worst.late.cost),
+        worst_bound=None if best is None else sense * best.bound,
         bound=sense * run.lower if solved and np.isfinite(run.lower) else None,
         point=None if best is None else _game_point(adversary, best),
         scenario=None if best is None else best.worst.scenario,

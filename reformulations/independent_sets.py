@@ -13,7 +13,7 @@ from scipy import sparse
 
 from reformulations.linear_sets import LinearSet, cost_vector
 from reformulations.programs import Floats
-from reformulations.uncertainty import UncertaintySet
+from reformulations.uncertainty import Scenarios, UncertaintySet
 from reformulations.vertices import TooManyVertices
 
 
@@ -74,6 +74,13 @@ class IndependentSets:
         for part in self.parts:
             yield part, slice(start, start + part.dimension)
             start += part.dimension
+
+
+def is_finite(within: UncertaintySet) -> bool:
+    """Tell whether a set lists its points."""
+    if isinstance(within, IndependentSets):
+        return all(is_finite(part) for part in within.parts)
+    return isinstance(within, Scenarios)
 
 
 def side_by_side(sets: Sequence[LinearSet]) -> LinearSet:
