@@ -7,6 +7,7 @@ import numpy as np
 from bilevel.bilinear_adversary import BilinearAdversary
 from bilevel.errors import NotApplicable
 from bilevel.late_adversary import LateAdversary
+from bilevel.late_evaluation import LateEvaluation
 from bilevel.nested_adversary import NestedAdversary
 from reformulations.independent_sets import is_finite
 from reformulations.late_followers import Timing, late_followers
@@ -39,8 +40,9 @@ def adversary_for(program: BilevelProgram, timing: Timing, within: UncertaintySe
         For late followers and a set that does not list its points, for lists of points beside other sets, and for
         uncertain prices of recourse without SCIP.
     """
+    evaluation = LateEvaluation(program, timing, threads)
     if is_finite(within):
-        return LateAdversary(program, timing, within.vertices(MOST_SCENARIOS), threads)
+        return LateAdversary(evaluation, within.vertices(MOST_SCENARIOS))
     for who in np.flatnonzero(timing.late_followers)[:1]:
         raise NotApplicable(
             program.players[int(who)],
@@ -54,7 +56,6 @@ def adversary_for(program: BilevelProgram, timing: Timing, within: UncertaintySe
             "prices need not be at a vertex; list the scenarios of all of them in one bl.uncertainty.Scenarios, or "
             "give convex sets",
         )
-    evaluation = LateAdversary(program, timing, within.nominal()[np.newaxis], threads)
     if _has_integer_recourse(program):
         return NestedAdversary(evaluation, within)
     return BilinearAdversary(evaluation, within)

@@ -18,16 +18,16 @@ import numpy as np
 
 from bilevel import scip
 from bilevel.errors import NotApplicable, SolverFailure
-from bilevel.late_adversary import LateAdversary, Worst
+from bilevel.late_adversary import Worst
+from bilevel.late_evaluation import LateEvaluation
 from bilevel.methods import KKT, SOS1
 from bilevel.optimise import Limits, optimise
 from bilevel.oracles import GameOracle
 from bilevel.pipeline import compile_program
 from bilevel.recourse import VIOLATION, RecourseSolver
 from reformulations import refusal
-from reformulations.late_followers import Timing
 from reformulations.priced_recourse import PricedStage, priced_game, priced_stage
-from reformulations.programs import BilevelProgram, Floats
+from reformulations.programs import Floats
 from reformulations.uncertainty import UncertaintySet
 
 _AGREEMENT = 1e-5
@@ -44,7 +44,7 @@ class BilinearAdversary:
         Without SCIP.
     """
 
-    evaluation: LateAdversary
+    evaluation: LateEvaluation
     within: UncertaintySet
 
     def __post_init__(self) -> None:
@@ -54,16 +54,6 @@ class BilinearAdversary:
                 "nature multiplies recourse and stands in rows as well, so its game is bilinear; SCIP would solve it: "
                 f"{scip.EXTRA}; or list its scenarios in bl.uncertainty.Scenarios",
             )
-
-    @property
-    def program(self) -> BilevelProgram:
-        """The game."""
-        return self.evaluation.program
-
-    @property
-    def timing(self) -> Timing:
-        """Who decides when."""
-        return self.evaluation.timing
 
     @property
     def name(self) -> str:
@@ -84,7 +74,7 @@ class BilinearAdversary:
         """
         threads = self.evaluation.threads
         try:
-            priced = priced_stage(self.program, self.timing, point)
+            priced = priced_stage(self.evaluation.program, self.evaluation.timing, point)
         except refusal.NotApplicable as refused:
             raise NotApplicable(refused.where, refused.reason) from refused
         stage, described = priced.stage, self.within.polyhedral()

@@ -1,4 +1,4 @@
-"""Nature against late followers: every scenario evaluated exactly, by two lexicographic programs."""
+"""Nature against late followers: every scenario evaluated exactly."""
 
 from __future__ import annotations
 
@@ -7,28 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bilevel.errors import NotApplicable, SolverFailure, UnboundedFollower
-from bilevel.highs import HighsOptions, PersistentHighs
-from reformulations import refusal
-from reformulations.late_followers import Timing
-from reformulations.late_responses import LateStage, late_stage, on_optimal_face
-from reformulations.programs import BilevelProgram, Floats, MixedIntegerProgram
-
-_GAP = 1e-9
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LateAnswer:
-    """What a scenario costs after nature has moved, the late columns ``(q,)``, and the followers' multipliers there.
-
-    ``cost`` is infinite where late followers or recourse have no answer; multipliers are those of the minimised
-    followers: of their rows, and reduced costs of the late columns.
-    """
-
-    cost: float
-    response: Floats
-    row_duals: Floats
-    column_duals: Floats
+from bilevel.late_evaluation import LateAnswer, LateEvaluation
+from reformulations.programs import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,27 +24,8 @@ class Worst:
 class LateAdversary:
     """Nature, with finitely many scenarios ``points`` ``(s, k)``."""
 
-    program: BilevelProgram
-    timing: Timing
+    evaluation: LateEvaluation
     points: Floats
-    threads: int | None = None
-
-    def answer(self, point: Floats, u: Floats) -> LateAnswer:
-        """Return what happens at the early decisions of ``point`` ``(n,)`` in the scenario ``u`` ``(k,)``."""
-        try:
-            stage = late_stage(self.program, self.timing, point, u)
-        except refusal.NotApplicable as refused:
-            raise NotApplicable(refused.where, refused.reason) from refused
-        responded = self._responded(stage)
-        if responded is None:
-            return _NONE
-        program, row_duals, column_duals = responded
-        outcome = PersistentHighs(program, HighsOptions(gap=_GAP, threads=self.threads)).solve()
-        if outcome.status == "infeasible":
-            return _NONE
-        if outcome.point is None or outcome.objective is None:
-            raise SolverFailure(f"the recourse ended as {outcome.status} at a fixed first stage; bound its variables")
-        return LateAnswer(outcome.objective, outcome.point, row_duals, column_duals)
 
     def worst(self, point: Floats, gap: float, deadline: float | None = None) -> Worst | None:
         """Return the worst scenario and what happens there; the first without an answer is worst.
@@ -76,7 +37,7 @@ class LateAdversary:
         for u in self.points:
             if deadline is not None and time.perf_counter() > deadline:
                 break
-            answer = self.answer(point, u)
+            answer = self.evaluation.answer(point, u)
             if np.isinf(answer.cost):
                 return Worst(u, answer, np.inf)
             answers.append(answer)
@@ -89,20 +50,3 @@ class LateAdversary:
     def name(self) -> str:
         """How the answers are found, in words."""
         return f"{len(self.points)} scenarios, two lexicographic programs each"
-
-    def _responded(self, stage: LateStage) -> tuple[MixedIntegerProgram, Floats, Floats] | None:
-        outcome = PersistentHighs(stage.respond, HighsOptions(threads=self.threads)).solve()
-        if outcome.status == "infeasible":
-            return None
-        if outcome.status == "unbounded":
-            where = stage.respond.columns.names[int(np.argmax(np.abs(stage.respond.cost)))]
-            raise UnboundedFollower(
-                f"{where}: its follower, which waits and sees, is unbounded in a scenario; bound it"
-            )
-        if outcome.point is None or outcome.row_duals is None or outcome.column_duals is None:
-            raise SolverFailure(f"followers that wait and see ended as {outcome.status}; rescale their rows")
-        face = on_optimal_face(stage, outcome.point, outcome.row_duals, outcome.column_duals)
-        return face, outcome.row_duals, outcome.column_duals
-
-
-_NONE = LateAnswer(np.inf, np.empty(0), np.empty(0), np.empty(0))

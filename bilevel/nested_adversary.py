@@ -14,12 +14,12 @@ import numpy as np
 
 from bilevel.compile import compile_automatically
 from bilevel.errors import NotApplicable, SolverFailure
-from bilevel.late_adversary import LateAdversary, Worst
+from bilevel.late_adversary import Worst
+from bilevel.late_evaluation import LateEvaluation
 from bilevel.optimise import Limits, optimise
 from reformulations import refusal
 from reformulations.inner_masters import VIOLATED, LateForms, inner_master, late_forms
-from reformulations.late_followers import Timing
-from reformulations.programs import BilevelProgram, Floats
+from reformulations.programs import Floats
 from reformulations.uncertainty import UncertaintySet
 
 _ROUNDS = 500
@@ -29,18 +29,8 @@ _ROUNDS = 500
 class NestedAdversary:
     """Nature, with the continuous set ``within``; ``evaluation`` solves the recourse at one scenario."""
 
-    evaluation: LateAdversary
+    evaluation: LateEvaluation
     within: UncertaintySet
-
-    @property
-    def program(self) -> BilevelProgram:
-        """The game."""
-        return self.evaluation.program
-
-    @property
-    def timing(self) -> Timing:
-        """Who decides when."""
-        return self.evaluation.timing
 
     @property
     def name(self) -> str:
@@ -57,7 +47,7 @@ class NestedAdversary:
         SolverFailure
             When an integer decision comes back although it is stored and the bounds have not met.
         """
-        forms, whole = self._forms(point), self.program.columns.integer[self.timing.late]
+        forms, whole = self._forms(point), self.evaluation.program.columns.integer[self.evaluation.timing.late]
         u, upper, best = self.within.nominal(), np.inf, None
         stored: list[Floats] = []
         for _ in range(_ROUNDS):
@@ -85,7 +75,7 @@ class NestedAdversary:
 
     def _forms(self, point: Floats) -> LateForms:
         try:
-            return late_forms(self.program, self.timing, point)
+            return late_forms(self.evaluation.program, self.evaluation.timing, point)
         except refusal.NotApplicable as refused:
             raise NotApplicable(refused.where, refused.reason) from refused
 

@@ -109,7 +109,10 @@ def _round(
     adversary: Adversary, run: LateRun, clock: Clock, progress: Callable[[Iteration], None] | None
 ) -> tuple[LateRun, RobustStatus | None]:
     """Solve one master and let nature answer; the status is None where another round is needed."""
-    limits, master = clock.limits, scenario_master(adversary.program, adversary.timing, run.stored)
+    limits, master = (
+        clock.limits,
+        scenario_master(adversary.evaluation.program, adversary.evaluation.timing, run.stored),
+    )
     try:
         image = compile_master(master, None, limits.threads)
     except InfeasibleGame:
@@ -149,7 +152,7 @@ def _attacked(
         return run, None
     if first + worst.bound < run.upper:
         run = replace(run, best=LatePlan(master, solved, worst, first, mpec_point, len(run.stored)))
-    round_ = _iteration(adversary.program, run, worst, clock.seconds())
+    round_ = _iteration(adversary.evaluation.program, run, worst, clock.seconds())
     if progress is not None:
         progress(round_)
     return replace(run, rounds=(*run.rounds, round_)), worst
@@ -181,7 +184,7 @@ def _sterner(run: LateRun) -> LateRun:
 
 def _early_point(adversary: Adversary, solved: Floats) -> tuple[Floats, float]:
     """Return the game's columns with what was decided early, and what that costs, minimised."""
-    program, early = adversary.program, adversary.timing.early
+    program, early = adversary.evaluation.program, adversary.evaluation.timing.early
     source = np.zeros(len(program.columns))
     source[early] = solved[: len(early)]
     return source, float(program.objectives.sense[LEADER] * program.objectives.value(source)[LEADER])
@@ -204,14 +207,13 @@ def _save(files: Files, run: LateRun, clock: Clock) -> None:
 
 def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> LateRun:
     """Return the run that was saved; the master of the best plan is compiled, and its worst case evaluated, again."""
-    best, image, plan = None, None, saved.plan
+    best, image, plan, game = None, None, saved.plan, adversary.evaluation
     if plan is not None:
-        master = scenario_master(adversary.program, adversary.timing, saved.scenarios[: plan.stored])
+        master = scenario_master(game.program, game.timing, saved.scenarios[: plan.stored])
         image = compile_master(master, None, threads)
         solved = image.source_point(plan.mpec_point)
         source, first = _early_point(adversary, solved)
-        evaluation = adversary if isinstance(adversary, LateAdversary) else adversary.evaluation
-        worst = Worst(plan.scenario, evaluation.answer(source, plan.scenario), plan.bound)
+        worst = Worst(plan.scenario, game.answer(source, plan.scenario), plan.bound)
         best = LatePlan(master, solved, worst, first, plan.mpec_point, plan.stored)
     return LateRun(saved.scenarios, saved.lower, best, image, saved.rounds)
 
@@ -225,7 +227,7 @@ def _iteration(program: BilevelProgram, run: LateRun, worst: Worst, seconds: flo
 
 
 def _answer(adversary: Adversary, run: LateRun, status: RobustStatus, clock: Clock) -> RobustAnswer:
-    best, sense = run.best, float(adversary.program.objectives.sense[LEADER])
+    best, sense = run.best, float(adversary.evaluation.program.objectives.sense[LEADER])
     solved = status not in ("infeasible", "unbounded")
     notes = () if run.image is None else run.image.notes
     return RobustAnswer(
@@ -242,13 +244,13 @@ def _answer(adversary: Adversary, run: LateRun, status: RobustStatus, clock: Clo
         notes=(f"nature answers by {adversary.name}", *notes),
         seconds=clock.seconds(),
         way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
-        source=adversary.program,
+        source=adversary.evaluation.program,
     )
 
 
 def _game_point(adversary: Adversary, best: LatePlan) -> Floats:
     """Return the primal-dual point ``(3 n + m,)`` of the game at the worst case of the best plan."""
-    program, timing, late = adversary.program, adversary.timing, best.worst.late
+    program, timing, late = adversary.evaluation.program, adversary.evaluation.timing, best.worst.late
     n, m, width, height = len(program.columns), len(program.rows), len(best.master.columns), len(best.master.rows)
     early, rows = timing.early, np.flatnonzero(~timing.late_rows)
     point = np.zeros(program.point_size)

@@ -131,7 +131,7 @@ def test_a_scenario_in_which_followers_respond_otherwise_is_found(monkeypatch: p
     """At the price 5 a buyer who values the good at 3 does not buy; nature says that all value it at 5."""
 
     def worst(self: LateAdversary, point: Floats, gap: float, deadline: float | None = None) -> Worst:
-        late = self.answer(point, np.array([5.0]))
+        late = self.evaluation.answer(point, np.array([5.0]))
         return Worst(np.array([5.0]), late, late.cost)
 
     monkeypatch.setattr(LateAdversary, "worst", worst)
