@@ -135,7 +135,7 @@ class Certificate:
             found.extend(line.failures(self.tolerance))
         if self.worst_case is not None:
             found.extend(self.worst_case.failures)
-        if self.gap is not None and self.gap < -max(self.tolerance, self.gap_asked):
+        if self.gap is not None and self.gap < -self.tolerance:
             found.append(
                 f"bound: {number(self.bound)} is claimed as the bound of the objective, which is "
                 f"{number(self.objective)}"

@@ -8,10 +8,13 @@ import numpy as np
 
 from models.traffic_stations.data import Instance
 from models.traffic_stations.users import Flows
-from reformulations.programs import Floats
+from reformulations.programs import Floats, Integers
 
 WIDTH = 0.15
 """Break points around a load stand this far apart, relative to it, twice on either side."""
+
+STEP = 1e-4
+"""Chords whose slopes, yuan for one more, differ by less than this part are one: no solver tells them apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +59,16 @@ class Congestion:
         return self.constant * load + self.linear * load**2 / 2 + self.power * load**5 / 5
 
     def slopes(self, points: list[Floats]) -> list[tuple[Floats, Floats]]:
-        """Return slopes and intercepts of the chords between the break points of each load."""
+        """Return slopes and intercepts of the chords between the break points of each load.
+
+        Break points at which the slope rises by less than :data:`STEP` are left out.
+        """
         found = []
         for k, at in enumerate(points):
             value = self.constant[k] * at + self.linear[k] * at**2 / 2 + self.power[k] * at**5 / 5
-            slope = np.diff(value) / np.diff(at)
-            found.append((slope, value[:-1] - slope * at[:-1]))
+            kept = _bent(np.diff(value) / np.diff(at))
+            slope = np.diff(value[kept]) / np.diff(at[kept])
+            found.append((slope, value[kept][:-1] - slope * at[kept][:-1]))
         return found
 
     def spread(self, load: Floats, count: int) -> list[Floats]:
@@ -88,6 +95,16 @@ def centred(data: Instance, flows: Flows, count: int) -> tuple[Congestion, list[
     """Return the congestion of an equilibrium's vehicles and ``count`` chords for each load, half of them near it."""
     congestion = Congestion.of(data, flows.vehicles)
     return congestion, congestion.spread(congestion.matrix @ flows.flow, count)
+
+
+def _bent(slope: Floats) -> Integers:
+    """Return the first and the last of the points between which ``slope`` is, and those where it has risen enough."""
+    kept, last = [0], slope[0]
+    for i, here in enumerate(slope[1:], start=1):
+        if here - last > STEP * max(1.0, abs(last)):
+            kept.append(i)
+            last = here
+    return np.array([*kept, len(slope)])
 
 
 def _separate(points: Floats) -> Floats:

@@ -72,6 +72,11 @@ def test_a_bound_on_the_wrong_side_of_the_objective_is_caught() -> None:
     assert says(certify(dispatch(), response(), bound=7.9), "bound", "7.9", "8")
 
 
+def test_a_bound_that_the_point_beats_is_caught_however_large_the_gap_asked() -> None:
+    assert says(certify(dispatch(), response(), bound=7.9, gap=0.1), "bound", "7.9", "8")
+    assert certify(dispatch(), response(), bound=8.1, gap=0.1).is_proven
+
+
 @pytest.mark.parametrize("off", [1e-3, -1e-3])
 def test_wrong_response_is_caught(off: float) -> None:
     """Too little of b breaks the demand; too much of it costs more than the market need pay."""

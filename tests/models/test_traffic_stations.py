@@ -16,7 +16,7 @@ from bilevel.read import read
 from models.tables import DataError
 from models.traffic_stations import __main__
 from models.traffic_stations.checks import checks, congestion_margin, one_sided
-from models.traffic_stations.chords import centred
+from models.traffic_stations.chords import Congestion, centred
 from models.traffic_stations.data import FOLDER, Instance, read_instance
 from models.traffic_stations.day import Case, Outcome, best_answer, solve_case
 from models.traffic_stations.game import charging_game, three_parties
@@ -100,6 +100,17 @@ def test_chords_refined_where_the_flow_is_come_to_the_same_equilibrium(data: Ins
     exact = Users(data).equilibrium(uniform(1.8), vehicles)
     congestion, _ = centred(data, exact, 4)
     assert congestion.matrix[48:] @ flow == pytest.approx(congestion.matrix[48:] @ exact.flow, abs=3.0)
+
+
+def test_chords_that_no_solver_tells_apart_are_one(data: Instance) -> None:
+    """At a hundredth of its capacity an arc's cost rises by 1e-8 of it: one chord; waiting rises in line: all."""
+    congestion = Congestion.of(data, data.vehicles_per_h)
+    arcs, count = len(data.routes.arcs), 9
+    few = [np.linspace(0, 0.01 * arc.capacity, count) for arc in data.routes.arcs]
+    lines = congestion.slopes(few + [np.linspace(0, most, count) for most in congestion.most[arcs:]])
+    assert [len(slope) for slope, _ in lines] == [1] * arcs + [count - 1] * (len(lines) - arcs)
+    steep = congestion.slopes([np.linspace(0, 2 * most, count) for most in congestion.most])
+    assert all(np.all(np.diff(slope) > 0) for slope, _ in steep)
 
 
 def test_best_uniform_price_of_the_busiest_hour(data: Instance) -> None:
