@@ -50,6 +50,8 @@ Costs = Literal["auto", "dualised", "generated"]
 
 _INSIDE = 1e-6
 
+_OF_ROUNDS = ("max_iterations", "start", "save", "master_gap", "master_seconds", "oracle_seconds")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CCG:
@@ -70,7 +72,8 @@ class CCG:
         where recourse has constant prices (:mod:`reformulations.constant_prices`), which bound the worst case then,
         else the nominal one.
     save
-        File that holds the state after each round, replaced in one step; ``bl.solve(..., resume=file)`` continues.
+        File that holds the state after each round, replaced in one step; ``bl.solve(..., resume=file)`` continues. A
+        static program (see ``costs``) has no rounds and writes none; the notes say so.
     costs
         What to do where nature changes costs only, so that recourse need not wait for it: ``"dualised"`` solves one
         program with the dual of nature's maximum, ``"generated"`` adds the worst cases one after the other as rows,
@@ -202,7 +205,8 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     if is_static(program, within) and chosen.oracle == "auto":
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
             _refuse_rounds(resume)
-            return solve_static(program, within, limits, progress)
+            answer = solve_static(program, within, limits, progress)
+            return replace(answer, notes=(*_without_rounds(chosen), *answer.notes))
         program = with_early_recourse(program)
     elif chosen.costs != "auto":
         raise NotApplicable(
@@ -246,6 +250,13 @@ def _refuse_rounds(resume: str | Path | None) -> None:
         raise SavedRunError(
             f"{resume}: this game is one static program without rounds, so none can be resumed; leave out resume"
         )
+
+
+def _without_rounds(method: CCG) -> tuple[str, ...]:
+    """Say which of the options that were given are about rounds, of which a static program has none."""
+    given, plain = ({name: f"{name}={getattr(each, name)}" for name in _OF_ROUNDS} for each in (method, CCG()))
+    asked = ", ".join(given[name] for name in _OF_ROUNDS if given[name] != plain[name])
+    return (f"CCG({asked}) has no effect: one static program has no rounds",) if asked else ()
 
 
 def _is_automatic(method: CCG) -> bool:

@@ -5,6 +5,8 @@ The newsvendor orders z at 1 and pays 1.8 for each unit short in scenario k: Q_k
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pyomo.environ as pyo
 import pytest
@@ -69,6 +71,15 @@ def test_the_newsvendor_between_expectation_and_worst_scenario(radius: float, va
     assert solution.objective == pytest.approx(value)
     assert pyo.value(m.order) == pytest.approx(order)
     assert sum(pyo.value(m.probability[k]) for k in range(2)) == pytest.approx(1)
+
+
+def test_options_of_rounds_are_said_to_have_no_effect_where_there_are_none(tmp_path: Path) -> None:
+    m, path = newsvendor([1, 3], ball([0.5, 0.5], l1=0.1)), tmp_path / "run.json"
+    asked = bl.solve(m, method=bl.CCG(save=path, master_gap=0.05))
+    assert asked.notes[0] == f"CCG(save={path}, master_gap=0.05) has no effect: one static program has no rounds"
+    assert not path.exists()
+    assert not any("has no effect" in note for note in bl.solve(m).notes)
+    assert not any("has no effect" in note for note in bl.solve(m, method=bl.CCG(costs="generated", save=path)).notes)
 
 
 @st.composite
