@@ -70,6 +70,23 @@ def moving_sets(game: Game) -> DependentSets:
     return DependentSets(tuple(parts), len(first))
 
 
+def set_at(game: Game, point: Floats) -> UncertaintySet:
+    """Return the set of all uncertain variables together at the plan of ``point`` ``(n,)``, whether it moves or not.
+
+    Raises
+    ------
+    InvalidGame
+        As :func:`nature_set` and :func:`moving_sets`; where the plan leaves nature nothing.
+    """
+    if not moves(game):
+        return nature_set(game)
+    first = np.flatnonzero(game.program.roles[game.program.column_owner] < Role.NATURE)
+    try:
+        return moving_sets(game).at(point[first])
+    except ValueError as reason:
+        raise InvalidGame(f"uncertain variables: their set moves with the plan, and at this one {reason}") from reason
+
+
 def _moving(game: Game, component: Uncertain, within: Polyhedron, first: Integers) -> MovingPolyhedron:
     rows, (low, high) = within.laid_out(list(component.keys()), component.name)
     read = ExpressionReader(game.variables).linear(rows.sides, [component] * len(rows.sides))

@@ -6,21 +6,25 @@ import numpy as np
 
 from bilevel.certify import Certificate, certify
 from bilevel.follower_multipliers import with_multipliers as multipliers_added
+from bilevel.nature import set_at
+from bilevel.read import Game
 from bilevel.respond import respond
-from reformulations.programs import BilevelProgram, Floats
+from bilevel.robust import is_robust, with_worst_case
+from bilevel.worst_case_check import Claim
+from reformulations.programs import Floats
 from reformulations.responses import HeldGame
 
 _TOLERANCE = 1e-6
 
 
-def check_point(
-    program: BilevelProgram, point: Floats, *, with_multipliers: bool, threads: int | None = None
-) -> Certificate:
+def check_point(game: Game, point: Floats, *, with_multipliers: bool, threads: int | None = None) -> Certificate:
     """Return the certificate of a point that was given, without any bound.
+
+    Of a game with nature, the scenario in the point is claimed to be the worst.
 
     Parameters
     ----------
-    program
+    game
         The game.
     point
         ``(n + m + 2 n,)``.
@@ -30,8 +34,12 @@ def check_point(
     threads
         Of HiGHS.
     """
+    program = game.program
     values = np.asarray(point[: len(program.columns)])
     if not with_multipliers:
         held = HeldGame.at(program, values, _TOLERANCE)
         point = multipliers_added(program, values, respond(held, threads))
-    return certify(program, point, threads=threads)
+    certificate = certify(program, point, threads=threads)
+    if not is_robust(game):
+        return certificate
+    return with_worst_case(certificate, Claim(program, point, set_at(game, point)), threads=threads)

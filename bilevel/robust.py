@@ -15,7 +15,7 @@ from bilevel.certify import Certificate, certify
 from bilevel.errors import InvalidGame
 from bilevel.interrupts import interruptible
 from bilevel.load import load
-from bilevel.nature import moves, moving_sets, nature_set
+from bilevel.nature import set_at
 from bilevel.optimise import Limits
 from bilevel.penalties import SHOWN
 from bilevel.read import Game
@@ -76,14 +76,9 @@ def solve_robust_game(
             assumptions=answer.assumes,
             threads=limits.threads,
         )
+        claim = Claim(answer.source, answer.point, set_at(game, answer.point), answer.scenarios, answer.worst_bound)
         seconds = max(_SHARE * (time.perf_counter() - began), _LEAST_SECONDS)
-        worst_case = check_worst_case(
-            _claim(game, answer, answer.point, certificate),
-            seconds=seconds,
-            tolerance=certificate.tolerance,
-            threads=limits.threads,
-        )
-        certificate = replace(certificate, worst_case=worst_case)
+        certificate = with_worst_case(certificate, claim, seconds, limits.threads)
         point = leading_point(game.program, answer.source, answer.point)
         notes = (
             *(f"at the penalty: {row}" for row in missed(game.program, answer.source, answer.point, SHOWN)),
@@ -123,17 +118,12 @@ def at_worst_case(program: BilevelProgram, point: Floats) -> BilevelProgram:
     )
 
 
-def _claim(game: Game, answer: RobustAnswer, point: Floats, certificate: Certificate) -> Claim:
-    """Return what is claimed of a plan: no scenario is worse than its certificate says, but for what nature left open.
-
-    That is the distance to what is proven of the worst case, within the gap that was asked for.
-    """
-    first = np.flatnonzero(game.program.roles[game.program.column_owner] < Role.NATURE)
-    within = moving_sets(game).at(point[first]) if moves(game) else nature_set(game)
-    scale = max(1.0, abs(certificate.objective))
-    proven = certificate.objective if answer.worst_bound is None else answer.worst_bound
-    left_open = min(abs(proven - certificate.objective), certificate.gap_asked * scale)
-    return Claim(answer.source, point, within, answer.scenarios, left_open + certificate.tolerance * scale)
+def with_worst_case(
+    certificate: Certificate, claim: Claim, seconds: float = _LEAST_SECONDS, threads: int | None = None
+) -> Certificate:
+    """Return the certificate of a robust plan with what other scenarios, tried for so many ``seconds``, say of it."""
+    tolerances = certificate.tolerance, certificate.gap_asked
+    return replace(certificate, worst_case=check_worst_case(claim, *tolerances, seconds=seconds, threads=threads))
 
 
 def _status(answer: RobustAnswer, certificate: Certificate | None, *, interrupted: bool) -> SolutionStatus:

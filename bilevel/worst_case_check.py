@@ -44,39 +44,86 @@ _GAP = 1e-9
 class Claim:
     """A plan of a game: its primal-dual point, nature being at what is claimed to be the worst of ``within``.
 
-    ``stored`` are scenarios that the run knew. A scenario may cost ``room`` more than the point, absolutely.
+    ``stored`` are scenarios that the run knew, ``worst_bound`` is what it has proven of the worst case, in the leader's
+    sense, None for what the point says.
     """
 
     program: BilevelProgram
     point: Floats
     within: UncertaintySet
-    stored: Sequence[Floats]
-    room: float
+    stored: Sequence[Floats] = ()
+    worst_bound: float | None = None
+
+    def room(self, claimed: float, tolerance: float, gap: float) -> float:
+        """Return by how much a scenario may be worse than what is claimed: what the run left open within its gap."""
+        scale = max(1.0, abs(claimed))
+        left_open = 0.0 if self.worst_bound is None else min(abs(self.worst_bound - claimed), gap * scale)
+        return left_open + tolerance * scale
 
 
-def check_worst_case(claim: Claim, *, seconds: float, tolerance: float = 1e-6, threads: int | None = None) -> WorstCase:
-    """Try a plan in other scenarios for so many ``seconds``; rows missed by ``tolerance``, relative, count as held."""
+def check_worst_case(
+    claim: Claim, tolerance: float = 1e-6, gap: float = 1e-6, *, seconds: float, threads: int | None = None
+) -> WorstCase:
+    """Try a plan in other scenarios for so many ``seconds``.
+
+    A scenario that is worse than claimed by more than ``tolerance``, relative, and what the run has left open within
+    its ``gap`` refutes the claim; rows missed by ``tolerance`` count as held.
+    """
     plan = HeldPlan.of(claim.program, claim.point)
     here, (constant, price) = claim.point[plan.nature], plan.prices()
     claimed = constant + float(price @ here)
+    found = _Found(plan, here, plan.sense * claimed, claim.room(plan.sense * claimed, tolerance, gap))
     if not claim.within.contains(here, _NEAR * (1 + np.max(np.abs(here), initial=0.0))):
         trouble = "nature is claimed to be at its worst, which is no point of its set"
-        return _found(claim, plan, None, "no scenario solved again", trouble=trouble)
+        return found.report(None, "no scenario solved again", trouble=trouble)
     first = [here]
     if plan.is_priced_only():
         dearest = farthest(claim.within.polyhedral(), price)
         cost = np.inf if dearest is None else constant + float(price @ dearest)
-        if dearest is not None and cost <= claimed + claim.room:
-            return _found(claim, plan, (dearest, cost), "the whole set by one linear program", tried=1, complete=True)
+        if dearest is not None and cost <= claimed + found.room:
+            return found.report((dearest, cost), "the whole set by one linear program", tried=1, complete=True)
         first = [here] if dearest is None else [dearest, here]
     trials = _Trials(plan, tolerance, threads, time.perf_counter() + seconds)
     said, complete = _tried(claim, trials, first)
     if not trials.solved:
-        return _found(claim, plan, None, said)
+        return found.report(None, said)
     u, answer = trials.worst
-    return _found(
-        claim, plan, (u, answer.cost), said, tried=len(trials.solved), complete=complete, trouble=answer.missing
-    )
+    tried = len(trials.solved)
+    return found.report((u, answer.cost), said, tried=tried, complete=complete, trouble=answer.missing)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What every report of a plan has in common: nature where it is claimed to be worst, the claim, and the room."""
+
+    plan: HeldPlan
+    here: Floats
+    claimed: float
+    room: float
+
+    def report(
+        self,
+        worst: tuple[Floats, float] | None,
+        how: str,
+        *,
+        tried: int = 0,
+        complete: bool = False,
+        trouble: str = "",
+    ) -> WorstCase:
+        """Return what was found; ``worst`` is a scenario and its cost, minimised."""
+        plan, u = self.plan, self.here if worst is None else worst[0]
+        names = plan.program.columns.names.take(plan.nature)
+        return WorstCase(
+            claimed=self.claimed,
+            worst=None if worst is None else plan.sense * worst[1],
+            room=self.room,
+            sense=plan.sense,
+            scenario=tuple(zip(names, u.tolist(), strict=True)),
+            tried=tried,
+            complete=complete,
+            how=how,
+            trouble=trouble,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -154,28 +201,3 @@ def _climb(within: UncertaintySet, trials: _Trials) -> None:
         above = farthest(within.polyhedral(), answer.slope)
         if above is None or not trials.run_new([above]) or trials.worst[1].cost <= answer.cost:
             return
-
-
-def _found(
-    claim: Claim,
-    plan: HeldPlan,
-    worst: tuple[Floats, float] | None,
-    how: str,
-    *,
-    tried: int = 0,
-    complete: bool = False,
-    trouble: str = "",
-) -> WorstCase:
-    names, u = claim.program.columns.names.take(plan.nature), claim.point[plan.nature] if worst is None else worst[0]
-    constant, price = plan.prices()
-    return WorstCase(
-        claimed=plan.sense * (constant + float(price @ claim.point[plan.nature])),
-        worst=None if worst is None else plan.sense * worst[1],
-        room=claim.room,
-        sense=plan.sense,
-        scenario=tuple(zip(names, u.tolist(), strict=True)),
-        tried=tried,
-        complete=complete,
-        how=how,
-        trouble=trouble,
-    )

@@ -217,12 +217,12 @@ def check(
     threads: Threads = None,
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Check a given point of a game: every follower is solved again at the leader's decision."""
+    """Check a given point of a game: every follower is solved again at the leader's decision, nature moves again."""
     with _exits(as_json=as_json):
         named = load_game(game, path_aux, python=python)
-        program, file = named.read().program, read_point(solution)
-        point = place_point(file, solution, program)
-        certificate = check_point(program, point, with_multipliers=file.rows is not None, threads=threads)
+        declared, file = named.read(), read_point(solution)
+        point = place_point(file, solution, declared.program)
+        certificate = check_point(declared, point, with_multipliers=file.rows is not None, threads=threads)
         _print(certificate, certificate_report(certificate), as_json=as_json)
     raise typer.Exit(Exit.DONE if certificate.holds else Exit.NOT_PROVEN)
 

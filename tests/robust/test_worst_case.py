@@ -18,6 +18,8 @@ from bilevel.late_adversary import LateAdversary, Worst
 from bilevel.moving_oracle import MovingOracle
 from bilevel.nested_adversary import NestedAdversary
 from bilevel.oracles import Attack, Oracle, VerticesOracle
+from bilevel.point_check import check_point
+from bilevel.read import Game, read
 from bilevel.recourse import cheapest_afresh
 from bilevel.worst_case_check import Claim, check_worst_case
 from reformulations.distributions import DistributionBall
@@ -185,6 +187,31 @@ def test_the_fields_are_in_the_report() -> None:
     assert report["worst_case"]["worst"] == pytest.approx(6)
 
 
+def plan_of(m: pyo.ConcreteModel, **values: float) -> tuple[Game, Floats]:
+    game = read(m)
+    point = np.zeros(game.program.point_size)
+    for name, value in values.items():
+        point[game.column(m.find_component(name))] = value
+    return game, point
+
+
+@pytest.mark.parametrize(
+    ("u", "said"), [(8, ""), (7, "solved again, is 14, worse than 11"), (9, "no point of its set")]
+)
+def test_a_plan_from_elsewhere_is_checked_against_its_set(u: float, said: str) -> None:
+    """At x = 1 nature reaches 8; less is not its worst, and more is beyond its set."""
+    game, point = plan_of(leak(), x=1, u=u, **{"later.y": u - 4})
+    certificate = check_point(game, point, with_multipliers=False)
+    assert certificate.holds == (not said)
+    assert said in "".join(certificate.failures)
+
+
+def test_a_plan_from_elsewhere_that_leaves_nature_nothing_is_refused() -> None:
+    game, point = plan_of(leak(reach=3), x=2)
+    with pytest.raises(bl.InvalidGame, match=r"at this one the set is empty|upper side"):
+        check_point(game, point, with_multipliers=False)
+
+
 def test_lists_beside_convex_sets_are_refused_where_recourse_is_integer() -> None:
     m = two_ways(bl.uncertainty.Scenarios([0.0, 2.0]))
     m.v = bl.Uncertain(within=bl.uncertainty.Box(0, 1))
@@ -217,7 +244,7 @@ def check_against_vertices(instance: Instance, z: Floats) -> None:
     point = np.zeros(program.point_size)
     n, k = len(z), instance.nature.shape[1]
     point[:n], point[n : n + k] = z, instance.within.nominal()
-    found = check_worst_case(Claim(program, point, instance.within, (), 0.0), seconds=10.0)
+    found = check_worst_case(Claim(program, point, instance.within), seconds=10.0)
     expected = np.max(costs_by_vertex(instance, z))
     assert found.complete
     if not np.any(instance.nature) and not np.any(instance.crossed):
