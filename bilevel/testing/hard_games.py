@@ -71,15 +71,19 @@ def integer_games(draw: Any, *, followers: int = 1, mixed: bool = False) -> Game
 def badly_scaled(draw: Any, plain: st.SearchStrategy[Game] | None = None) -> tuple[Game, Game]:
     """Draw a game, and the same game with rows and followers' objectives multiplied by 1e-4 to 1e6.
 
-    Both have the same optimum and optimal decisions; oracles are to be asked for the first.
+    Both have the same optimum and optimal decisions; oracles are to be asked for the first. Where the leader earns a
+    follower's prices times its quantities, its share is divided by what that objective is multiplied by.
     """
     game = draw(games(open_ends=False) if plain is None else plain)
     factors = st.integers(-4, 6).map(lambda power: 10.0**power)
+    of_objectives = [draw(factors) for _ in game.players]
     players = tuple(
-        _times(replace(player, rows=tuple(_row_times(row, draw(factors)) for row in player.rows)), draw(factors))
-        for player in game.players
+        _times(replace(player, rows=tuple(_row_times(row, draw(factors)) for row in player.rows)), factor)
+        for player, factor in zip(game.players, of_objectives, strict=True)
     )
-    return game, replace(game, rows=tuple(_row_times(row, draw(factors)) for row in game.rows), players=players)
+    rows = tuple(_row_times(row, draw(factors)) for row in game.rows)
+    priced = tuple(share / factor for share, factor in zip(game.priced, of_objectives, strict=bool(game.priced)))
+    return game, replace(game, rows=rows, players=players, priced=priced)
 
 
 def _row_times(row: Row, factor: float) -> Row:

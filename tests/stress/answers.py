@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bilevel as bl
+from bilevel.certify import Certificate
 from bilevel.io.declare import declare
 from reformulations.programs import BilevelProgram
 
@@ -33,7 +34,7 @@ NO_POINT = {"infeasible", "InfeasibleFollower", "UnboundedFollower"}
 
 @dataclass(frozen=True)
 class Answer:
-    """How a method ended: a status, or the name of the error."""
+    """How a method ended: a status, or the name of the error; ``residual`` is the certificate's largest."""
 
     method: str
     status: str
@@ -43,6 +44,7 @@ class Answer:
     seconds: float
     message: str = ""
     crashed: bool = False
+    residual: float | None = None
 
 
 def answers(program: BilevelProgram, time_limit: float) -> list[Answer]:
@@ -61,9 +63,17 @@ def _answer(program: BilevelProgram, name: str, how: dict[str, Any], time_limit:
         place = traceback.extract_tb(error.__traceback__)[-1]
         said = f"{error} ({Path(place.filename).name}, line {place.lineno})"
         return Answer(name, type(error).__name__, None, None, None, time.process_time() - began, said, crashed=True)
-    holds = None if found.certificate is None else found.certificate.holds
-    why = "" if found.certificate is None else "; ".join(found.certificate.failures)
-    return Answer(name, found.status, found.objective, found.bound, holds, time.process_time() - began, why)
+    seconds, certificate = time.process_time() - began, found.certificate
+    if certificate is None:
+        return Answer(name, found.status, found.objective, found.bound, None, seconds)
+    why, worst = "; ".join(certificate.failures), _largest_residual(certificate)
+    return Answer(name, found.status, found.objective, found.bound, certificate.holds, seconds, why, residual=worst)
+
+
+def _largest_residual(certificate: Certificate) -> float:
+    kinds = [certificate.leader.kinds(), *(line.residuals.kinds() for line in certificate.followers)]
+    residuals = [residual.value for kind in kinds for _, residual in kind]
+    return max([*residuals, *(abs(line.difference) for line in certificate.followers)])
 
 
 @dataclass(frozen=True)

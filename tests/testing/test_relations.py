@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 
 from bilevel.read import read
-from bilevel.testing import Flipped, Game, Permuted, Redundant, assert_reformulates, declare, games
+from bilevel.testing import (
+    Flipped,
+    Game,
+    Permuted,
+    Redundant,
+    assert_reformulates,
+    badly_scaled,
+    declare,
+    games,
+    price_games,
+)
 from bilevel.testing.assertions import FEW
 from reformulations.equilibration import LARGEST, SMALLEST, better_units
 from reformulations.programs import BilevelProgram
@@ -78,3 +88,12 @@ def spread(program: BilevelProgram) -> float:
     sizes = np.abs(np.concatenate(parts))
     sizes = sizes[sizes > 0]
     return float(sizes.max() / sizes.min()) if len(sizes) else 1.0
+
+
+@settings(max_examples=25)
+@given(badly_scaled(price_games()))
+def test_bad_units_of_followers_leave_the_leaders_objective_alone(pair: tuple[Game, Game]):
+    """Also where it holds the followers' prices times their quantities, at any decisions."""
+    game, scaled = pair
+    x, y = [0.5, -2.0][: len(game.lower)], [1.0, 3.0, -1.0, 2.0][: len(game.cost_of_followers)]
+    assert scaled.objective(x, y) == pytest.approx(game.objective(x, y))
