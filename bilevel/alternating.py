@@ -102,8 +102,7 @@ class AlternatingSearch:
         self._alternation, self._relaxed, self._turn = alternation, relaxed, 0
         self._random = np.random.default_rng(seed)
         self.best: Found | None = None
-        if start is not None:
-            self.best = Found(start, alternation.programs.mpec.objective(start), np.empty(0), np.empty(0))
+        self.take(start)
 
     @classmethod
     def of(
@@ -121,6 +120,12 @@ class AlternatingSearch:
     def has_restarts(self) -> bool:
         """Tell whether the followers see the leader: where they do not, one climb finds everything."""
         return len(self._alternation.followers.linking) > 0
+
+    def take(self, point: Floats | None) -> None:
+        """Take a complementary point ``(N,)`` of the MPEC for the best one, if it is better."""
+        if point is not None:
+            value = self._alternation.programs.mpec.objective(point)
+            self.best = _better(self.best, Found(point, value, np.empty(0), np.empty(0)))
 
     def begin(self) -> None:
         """Climb from the relaxation and from the middle of the leader's bounds; this much is always done."""

@@ -19,8 +19,8 @@ from bilevel.read import Game
 from reformulations.programs import LEADER, BilevelProgram, Booleans, Floats, Product, Role
 from reformulations.spatial import SpatialProgram
 
-SEARCHED_NODES = 10_000
-"""Most nodes of the search before big-M: some five seconds on 200 pairs."""
+SEARCHED_NODES = 20_000
+"""Most nodes of the search before big-M: some ten seconds on 200 pairs."""
 
 FORECAST_NODES = 100_000
 """The search gives up once the rise of its bound forecasts more nodes, in general after 400 of them."""
@@ -77,7 +77,8 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
     """Solve a game by the method that its structure asks for.
 
     Where that is big-M, a search by branching comes first, as long as its bound rises fast enough: most games end
-    there, without a bound derived, and others get from it a start and a bound.
+    there, without a bound derived, and others get from it a start and a bound. Ctrl-C while bounds are derived ends
+    with what that search found.
 
     Raises
     ------
@@ -89,7 +90,14 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
     searched = None if isinstance(choice.method, Branching) else _search(game, choice, limits)
     if searched is not None and searched[1].status in SETTLED:
         return searched
-    compiled = compile_choice(game, choice, limits.threads, solver)
+    try:
+        if searched is not None:
+            _LOG.info("a search by branching: %s after %d nodes", searched[1].status, searched[1].nodes)
+        compiled = compile_choice(game, choice, limits.threads, solver)
+    except KeyboardInterrupt:
+        if searched is None or searched[1].point is None:
+            raise
+        return searched[0], replace(searched[1], status="interrupted")
     _LOG.info("%s, %s", type(compiled.image.method).__name__, compiled.why)
     if searched is None or len(searched[0].image.mpec.columns) != len(compiled.image.mpec.columns):
         return compiled, optimised(compiled.image, limits.after(time.perf_counter() - began))
@@ -106,8 +114,8 @@ def _search(game: Game, choice: Choice, limits: Limits) -> tuple[Compiled, Answe
     if len(compiled.image.mpec.complementarity) > SEARCHED_PAIRS:
         return None
     answer = optimised(compiled.image, limits)
-    _LOG.info("a search by branching: %s after %d nodes, bound %g", answer.status, answer.nodes, answer.bound)
-    why = f"chosen although {choice.reason}, because a search by branching was enough"
+    enough = "was enough" if answer.status in SETTLED else "comes first"
+    why = f"chosen although {choice.reason}, because a search by branching {enough}"
     return replace(compiled, why=why), answer
 
 

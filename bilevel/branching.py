@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from bilevel.answer import Answer, Limits
-from bilevel.first_incumbent import first_incumbent
 from bilevel.forecast import Forecast
 from bilevel.highs import HighsOptions, MipProgress
 from bilevel.incumbents import Incumbents
 from bilevel.methods import Branching
-from bilevel.nodes import OPEN, SLACK_ZERO, Node, NodeProgram, Relaxed, Step
+from bilevel.nodes import OPEN, SLACK_ZERO, Node, NodeProgram, Relaxed
 from bilevel.pipeline import Image
+from bilevel.seeking import Seeker
 from reformulations.branching_candidates import Candidates, candidates
 from reformulations.programs import Floats
 from reformulations.pseudo_costs import PseudoCosts, scores
@@ -36,15 +36,6 @@ ROUNDS = 300
 
 EARLY = 8
 """Up to this depth the followers respond at every node."""
-
-SOME_PAIRS = 20
-"""Games with fewer complementarities find their points on the way."""
-
-SOUGHT_AFTER = 200
-"""Nodes after which a good point is looked for: many games are closed by then, and need none."""
-
-START_SECONDS = 0.0025
-"""Time for each pair of that search; three tenths of the time that is left where that is less."""
 
 
 def branch_and_bound(image: Image, limits: Limits, start: Floats | None = None) -> Answer:
@@ -77,7 +68,7 @@ class _Search:
         self._options = image.method if isinstance(image.method, Branching) else Branching()
         self._pairs = image.mpec.complementarity
         # HiGHS adds up the time of all solves of an instance, which stays below the time of the search
-        options = HighsOptions(threads=limits.threads, time_limit=limits.time_limit, presolve=False)
+        options = HighsOptions(threads=limits.threads, time_limit=limits.time_limit, presolve=False, duals=False)
         self._program = NodeProgram(image, options)
         self.incumbents = Incumbents(image, self._program, limits)
         self._costs = PseudoCosts.none(len(self._pairs) + len(self._program.integers))
@@ -86,13 +77,13 @@ class _Search:
         self._closed_at = np.inf
         self._current = self._program.root()
         self._settling = self.incumbents.gap.settles and self._program.are_integer(self.incumbents.gap.linking)
-        self._forecast = Forecast()
-        self._sought = len(self._pairs.pairs) < SOME_PAIRS or self._few_decisions(self._current)
+        self._forecast, self._is_hopeless = Forecast(), False
+        self._seeker = Seeker(image, limits)
+        self._seeker.is_over |= self._few_decisions(self._current)
         self.stopped = ""
 
     def begin_with(self, start: Floats) -> None:
         """Take the best point of the pattern of ``start``."""
-        self._sought = True
         self.incumbents.offer(start[self._pairs.multiplier] > self._pairs.slacks(start), start)
 
     def run(self) -> None:
@@ -142,20 +133,26 @@ class _Search:
             return "time_limit"
         if nodes is not None and self._nodes >= nodes:
             return "limit"
-        most = self._options.forecast_limit
-        return "limit" if most is not None and self._forecast.needed(self.incumbents.best) > most else ""
+        return "limit" if self._is_hopeless else ""
 
     def _look_around(self) -> None:
-        """Look for a good point once the search turns out to be long, and record how its bound rises."""
-        if not self._sought and self._nodes >= SOUGHT_AFTER:
-            self._sought = True
-            left = self._limits.after(time.perf_counter() - self._began)
-            seconds = START_SECONDS * len(self._pairs.pairs)
-            start = first_incumbent(self._image, left, min(seconds, 0.3 * (left.time_limit or np.inf)))
-            if start is not None:
-                self.begin_with(start)
-        if self._forecast.is_due(self._nodes):
-            self._forecast = self._forecast.recorded(self._lower_bound())
+        """Look for good points now and then, and record how the bound rises; give up where that is too slow."""
+        self._take(self._seeker.step(self._nodes, self.incumbents.point))
+        if not self._forecast.is_due(self._nodes):
+            return
+        self._forecast = self._forecast.recorded(self._lower_bound())
+        if self._forecasts_too_many():
+            left = self._limits.after(time.perf_counter() - self._began).time_limit
+            self._take(self._seeker.thorough(left, self.incumbents.point))
+            self._is_hopeless = self._forecasts_too_many()
+
+    def _forecasts_too_many(self) -> bool:
+        most = self._options.forecast_limit
+        return most is not None and self._forecast.needed(self.incumbents.best) > most
+
+    def _take(self, point: Floats | None) -> None:
+        if point is not None:
+            self.begin_with(point)
 
     def _report(self) -> None:
         if time.perf_counter() - self._reported >= REPORT_SECONDS:
@@ -204,7 +201,7 @@ class _Search:
                 self._learn(node, relaxed)
             if relaxed.status == "infeasible":
                 return []
-            node = replace(node, bound=max(node.bound, relaxed.bound))
+            node = replace(node, bound=max(node.bound, relaxed.bound), basis=self._program.basis())
             outcome = self._without_point(node, relaxed) if relaxed.point is None else self._at(node, relaxed, rounds)
             if not isinstance(outcome, Node):
                 return outcome
@@ -236,8 +233,10 @@ class _Search:
 
     def _few_decisions(self, node: Node) -> bool:
         """Tell whether so few decisions of the leader are left that each is looked at, rather than the pairs."""
+        if not self._settling:
+            return False
         bits = float(np.log2(node.upper - node.lower + 1).sum())
-        return self._settling and 0 < bits <= max(FEW_BITS, len(self._pairs) / PAIRS_A_BIT)
+        return 0 < bits <= max(FEW_BITS, len(self._pairs) / PAIRS_A_BIT)
 
     def _learn(self, node: Node, relaxed: Relaxed) -> None:
         step, best = node.step, self.incumbents.best
@@ -306,9 +305,7 @@ class _Search:
             order = np.argsort(-found.amounts.min(axis=1) - 1e-6 * found.amounts.sum(axis=1), kind="stable")
             return self._children(node, found, int(order[0]), bounds)
         tried = order[: self._options.candidates]
-        for k in tried.tolist():
-            if self._costs.is_reliable(int(found.index[k]), self._options.trials):
-                continue
+        for k in tried[~self._costs.are_reliable(found.index[tried], self._options.trials)].tolist():
             bounds[k] = self._trial(node, found, k)
             closed = bounds[k] >= self.incumbents.cutoff
             if closed.any():
@@ -328,13 +325,10 @@ class _Search:
 
     def _pair(self, node: Node, found: Candidates, k: int, bounds: Floats) -> list[Node]:
         candidate, value = int(found.index[k]), float(found.values[k])
+        children = (self._program.child(node, candidate, side, value, float(found.amounts[k, side])) for side in (0, 1))
         return [
-            replace(
-                self._program.child(node, candidate, side, value),
-                bound=float(bounds[k, side]),
-                step=Step(candidate, side, float(found.amounts[k, side])),
-            )
-            for side in (0, 1)
+            child if bound == node.bound else replace(child, bound=bound)
+            for child, bound in zip(children, bounds[k].tolist(), strict=True)
         ]
 
     def _children(self, node: Node, found: Candidates, k: int, bounds: Floats) -> list[Node]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import highspy
@@ -17,7 +17,7 @@ from bilevel.outcome import HighsOptions, MipProgress, Outcome, Status
 from reformulations.convex_quadratic import lower_triangle, mirrored, recession, sign_patterns, without_products
 from reformulations.programs import Floats, Integers, MixedIntegerProgram, Product, Rows
 
-__all__ = ["HighsOptions", "MipProgress", "Outcome", "PersistentHighs"]
+__all__ = ["HighsOptions", "MipProgress", "Outcome", "PersistentHighs", "WarmBasis"]
 
 _ANSWERS: dict[highspy.HighsModelStatus, Status] = {
     highspy.HighsModelStatus.kOptimal: "optimal",
@@ -35,6 +35,14 @@ _QP_STEPS = 100
 _SMALLEST = 1e-12
 _WORTH = 1e-6
 _ROUNDING = 1e-9  # kept while HiGHS runs: with less its proofs of infeasibility fail over rounding, and it ends unknown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WarmBasis:
+    """Where a linear program with so many ``rows`` ended, for one with other bounds to begin at."""
+
+    statuses: highspy.HighsBasis
+    rows: int
 
 
 class PersistentHighs:
@@ -135,6 +143,15 @@ class PersistentHighs:
             for one in (highspy.IisBoundStatus.kIisBoundStatusLower, highspy.IisBoundStatus.kIisBoundStatusUpper)
         )
         return np.array(found.row_index_, np.int64), column[low], column[high]
+
+    def warm_basis(self) -> WarmBasis:
+        """Return the basis of the last linear program."""
+        return WarmBasis(self._solver.getBasis(), len(self._row_lower))
+
+    def begin_at(self, basis: WarmBasis) -> None:
+        """Begin the next linear program at a basis of an earlier one, unless rows were added since."""
+        if basis.statuses.valid and basis.rows == len(self._row_lower):
+            self._solver.setBasis(basis.statuses)  # where it is refused, the program begins where the last one ended
 
     def current(self) -> MixedIntegerProgram:
         """Return the program as it stands, with every change made so far."""
@@ -251,7 +268,7 @@ class PersistentHighs:
             proven = float(information.mip_dual_bound)
         elif optimal and objective is not None:
             proven = objective
-        duals = optimal and solution.dual_valid and not self._integer
+        duals = self._options.duals and optimal and solution.dual_valid and not self._integer
         return Outcome(
             status,
             np.array(solution.col_value) if found else None,
@@ -344,8 +361,9 @@ def _remaining(seconds: float | None, started: float) -> float | None:
 
 
 def _refuse_nan(what: str, *arrays: Floats) -> None:
-    if any(np.isnan(array).any() for array in arrays):
-        raise SolverFailure(f"{what}: not a number; HiGHS would answer as if it were one")
+    for array in arrays:
+        if np.isnan(array).any():
+            raise SolverFailure(f"{what}: not a number; HiGHS would answer as if it were one")
 
 
 def _int32(array: Integers | NDArray[np.int32]) -> NDArray[np.int32]:

@@ -20,7 +20,8 @@ class Incumbents:
     def __init__(self, image: Image, nodes: NodeProgram, limits: Limits) -> None:
         self._mpec, self._nodes, self._limits = image.mpec, nodes, limits
         self.gap = FollowersGap.of(image.mpec)
-        self._responses = PersistentHighs(self.gap.program, HighsOptions(threads=limits.threads, presolve=False))
+        options = HighsOptions(threads=limits.threads, presolve=False, duals=False)
+        self._responses = PersistentHighs(self.gap.program, options)
         self._bounds: dict[bytes, float] = {}
         self.best = np.inf
         self.point: Floats | None = None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from bilevel.errors import SolverFailure
-from bilevel.highs import HighsOptions, PersistentHighs
+from bilevel.highs import HighsOptions, PersistentHighs, WarmBasis
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
 from reformulations.farkas import Farkas
@@ -43,7 +43,8 @@ class Step:
 class Node:
     """A part of the search space: ``decisions`` ``(p,)`` of the pairs, bounds ``(q,)`` of the integer columns.
 
-    ``bound`` is proven for all its points; ``depth`` counts the branchings that led to it.
+    ``bound`` is proven for all its points; ``depth`` counts the branchings that led to it. The linear program of a node
+    that others were solved before begins at ``basis``.
     """
 
     bound: float
@@ -52,6 +53,7 @@ class Node:
     lower: Floats
     upper: Floats
     step: Step | None = None
+    basis: WarmBasis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class NodeProgram:
         self._columns = len(program.columns)
         self._base = np.concatenate([program.columns.lower, program.columns.upper, program.rows.upper])
         self._now = self._base.copy()
+        self._standing: WarmBasis | None = None
         self._zero_at = self._columns + self._pairs.multiplier
         self._active_at, self._active_side = _active_sides(self._pairs, self._columns)
         self._excluded = excluded_opposites(image.mpec)
@@ -97,32 +100,37 @@ class NodeProgram:
         lower, upper = self._base[self.integers], self._base[self._columns + self.integers]
         return Node(-np.inf, 0, decisions, lower, upper)
 
-    def child(self, node: Node, candidate: int, side: int, value: float) -> Node:
-        """Return one of the two parts into which a candidate splits a node.
+    def child(self, node: Node, candidate: int, side: int, value: float, amount: float | None = None) -> Node:
+        """Return one of the two parts into which a candidate splits a node; its step, where the ``amount`` is known.
 
         Candidates below ``p`` are pairs: side 0 has the slack at zero (and the multiplier of the opposite
         bound with it), side 1 the multiplier. The others are integer columns at ``value``: rounded down
         and less, or more.
         """
         p = len(self._pairs)
+        decisions, lower, upper = node.decisions, node.lower, node.upper
         if candidate >= p:
-            lower, upper = node.lower.copy(), node.upper.copy()
+            lower, upper = lower.copy(), upper.copy()
             if side == 0:
                 upper[candidate - p] = np.floor(value)
             else:
                 lower[candidate - p] = np.floor(value) + 1
-            return replace(node, lower=lower, upper=upper, depth=node.depth + 1, step=None)
-        decisions = node.decisions.copy()
-        decisions[candidate] = MULTIPLIER_ZERO if side else SLACK_ZERO
-        other = int(self._excluded[candidate])
-        if side == 0 and other >= 0:
-            decisions[other] = MULTIPLIER_ZERO
-        return replace(node, decisions=decisions, depth=node.depth + 1, step=None)
+        else:
+            decisions = decisions.copy()
+            decisions[candidate] = MULTIPLIER_ZERO if side else SLACK_ZERO
+            other = int(self._excluded[candidate])
+            if side == 0 and other >= 0:
+                decisions[other] = MULTIPLIER_ZERO
+        step = None if amount is None else Step(candidate, side, amount)
+        return Node(node.bound, node.depth + 1, decisions, lower, upper, step, node.basis)
 
     def solve(self, node: Node) -> Relaxed:
         """Solve the linear program of a node; its infeasibility is believed only with a proof or a second answer."""
         if not self._move(node):
             return Relaxed("infeasible", np.inf)
+        if node.basis is not None and node.basis is not self._standing:
+            self._solver.begin_at(node.basis)
+        self._standing = None
         outcome = self._solver.attempt(self._options.time_limit, presolve=False)
         if outcome is not None and outcome.status == "infeasible" and not self._is_proved():
             outcome = None
@@ -141,6 +149,11 @@ class NodeProgram:
             return Relaxed("unbounded" if bound == -np.inf else "failed", bound)
         status: Literal["optimal", "unbounded"] = "unbounded" if bound == -np.inf else "optimal"
         return Relaxed(status, bound, outcome.point[: self._size], outcome.point[self._size :])
+
+    def basis(self) -> WarmBasis:
+        """Return the basis at which the program of the last node ended, for its parts to begin at."""
+        self._standing = self._solver.warm_basis()
+        return self._standing
 
     def add_tangents(self, point: Floats, heights: Floats, error: float) -> bool:
         """Cut off heights that are more than ``error`` below their squares; tell whether there were any."""
@@ -179,19 +192,18 @@ class NodeProgram:
         values[self._active_at[active]] = self._active_side[active]
         values[self._zero_at[node.decisions == MULTIPLIER_ZERO]] = 0.0
         values[self.integers], values[n + self.integers] = node.lower, node.upper
-        changed = np.flatnonzero(values != self._now)
-        split = int(changed.searchsorted(2 * n))
-        columns = np.unique(changed[:split] % n)
+        changed = values != self._now
+        columns = (changed[:n] | changed[n : 2 * n]).nonzero()[0]
         lower, upper = values[columns], values[n + columns]
         crossing = lower > upper
         if crossing.any():
             if np.any(lower[crossing] - upper[crossing] > CROSSING * (1 + np.abs(lower[crossing]))):
                 return False
             upper[crossing] = lower[crossing]
-        if split:
+        if len(columns):
             self._solver.change_column_bounds(columns, lower, upper)
-        if split < len(changed):
-            rows = changed[split:] - 2 * n
+        rows = changed[2 * n :].nonzero()[0]
+        if len(rows):
             self._solver.change_row_bounds(rows, self._rows.lower[rows], values[2 * n + rows])
         self._now = values
         return True

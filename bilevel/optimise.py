@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from bilevel.answer import Answer, Limits
-from bilevel.branching import SOME_PAIRS, branch_and_bound
+from bilevel.branching import branch_and_bound
 from bilevel.convex import convex_optimum
 from bilevel.first_incumbent import first_incumbent
 from bilevel.highs import HighsOptions, PersistentHighs
@@ -17,6 +17,7 @@ from bilevel.meanwhile import Meanwhile
 from bilevel.methods import Branching
 from bilevel.outcome import Outcome
 from bilevel.pipeline import Image
+from bilevel.seeking import SOME_PAIRS
 from bilevel.spatial_search import spatial_search
 from bilevel.tightening import can_be_tightened, is_loose, tightened
 from bilevel.trial import Trial

@@ -49,22 +49,24 @@ def candidates(
     values, box
         The integer columns ``(q,)`` at the point, and their bounds at the node.
     """
-    slack = np.maximum(pairs.slacks(point), 0.0)
-    multiplier = np.maximum(point[pairs.multiplier], 0.0)
-    pair = np.flatnonzero(undecided & (np.minimum(slack, multiplier) > ZERO))
-    open_ended = np.flatnonzero(box[0] < box[1])
+    slack, multiplier = pairs.slacks(point), point[pairs.multiplier]
+    pair = (undecided & (np.minimum(slack, multiplier) > ZERO)).nonzero()[0]
+    open_ended = (box[0] < box[1]).nonzero()[0]
     integer = open_ended[np.abs(values[open_ended] - np.round(values[open_ended])) > INTEGRAL]
     violated, fractional = len(pair) > 0, len(integer) > 0
     if not (violated or fractional):
-        pair = np.flatnonzero(undecided)
+        pair = undecided.nonzero()[0]
         integer = open_ended if len(pair) == 0 else integer
+    if not len(integer):
+        amounts = np.maximum(np.stack([slack[pair], multiplier[pair]], axis=1), 0.0)
+        return Candidates(pair, amounts, np.zeros(len(pair)), False, violated)
     at = values[integer]
     if not fractional:
         # an integer value is split off from those above it, at its upper bound from those below
         at = np.minimum(np.round(at), box[1][integer] - 1) + 0.5
     count = len(pair)
     amounts, places = np.empty((count + len(integer), 2)), np.zeros(count + len(integer))
-    amounts[:count, 0], amounts[:count, 1] = slack[pair], multiplier[pair]
+    amounts[:count, 0], amounts[:count, 1] = np.maximum(slack[pair], 0.0), np.maximum(multiplier[pair], 0.0)
     amounts[count:, 0], amounts[count:, 1] = at - np.floor(at), np.ceil(at) - at
     places[count:] = at
     return Candidates(np.concatenate([pair, len(pairs) + integer]), amounts, places, fractional, violated)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reformulations.programs import Floats, Integers
+from reformulations.programs import Booleans, Floats, Integers
 
 BALANCE = 0.3
 """Weight of the better child: near 0 the worse one decides alone, near 1 the better one."""
@@ -47,9 +47,9 @@ class PseudoCosts:
         rate = np.where(count > 0, self.gain[candidates] / np.maximum(count, 1), average)
         return np.asarray(rate * amounts)
 
-    def is_reliable(self, candidate: int, trials: int) -> bool:
-        """Tell whether both sides have been tried ``trials`` times."""
-        return bool(self.count[candidate].min() >= trials)
+    def are_reliable(self, candidates: Integers, trials: int) -> Booleans:
+        """Mask the candidates ``(c,)`` of which both sides have been tried ``trials`` times."""
+        return np.asarray(self.count[candidates].min(axis=1) >= trials)
 
 
 def scores(gains: Floats) -> Floats:

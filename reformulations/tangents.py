@@ -78,6 +78,8 @@ def epigraph(program: MixedIntegerProgram) -> tuple[MixedIntegerProgram, Squares
     n = len(program.columns)
     parts = squares(program.products, n)
     r = len(parts)
+    if not r:
+        return program, parts
     fresh = Columns(
         np.zeros(r), np.full(r, np.inf), np.zeros(r, bool), Names(r, lambda k: f"square {k} of the objective")
     )

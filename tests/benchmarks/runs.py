@@ -92,6 +92,7 @@ def _answer(sender: Connection, instance: Instance, name: str, method: bl.method
     model = instance.game.model()
     most = int(time.process_time() + HARD * limit) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes do not hear it otherwise
     signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     signal.setitimer(signal.ITIMER_PROF, limit)
     began = time.process_time()

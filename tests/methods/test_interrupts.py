@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,23 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
+from bilevel import automatic
 from bilevel.interrupts import interruptible
 from bilevel.iterations import Iteration
+from tests.benchmarks.runs import Instance, own_run
 from tests.problems.generated import coupled_game, price_game
 from tests.problems.interdiction import interdict
 from tests.robust.test_transportation import transportation
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _hearing() -> Iterator[None]:
+    """Hear Ctrl-C, which a shell's background processes ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interdiction(items: int) -> pyo.ConcreteModel:
@@ -64,6 +75,39 @@ def test_an_interrupt_returns_the_incumbent_with_its_bound(name: str) -> None:
     assert sense * solution.bound <= sense * solution.objective
     assert solution.seconds < 50
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_between_branching_and_big_m_keeps_the_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Press(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "a search by branching" in record.getMessage():
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(automatic, "SEARCHED_NODES", 100)
+    log, press = logging.getLogger(automatic.__name__), Press()
+    before, _ = log.level, log.addHandler(press)
+    log.setLevel(logging.INFO)
+    try:
+        solution = bl.solve(price_game("T12K2", 1).model(), threads=1)
+    finally:
+        log.removeHandler(press)
+        log.setLevel(before)
+    assert solution.status == "interrupted"
+    assert solution.certificate is not None
+    assert solution.certificate.holds
+    assert solution.objective < 273.0302 < solution.bound
+
+
+def test_a_benchmark_in_the_background_of_a_shell_stops_at_its_limit_with_a_point() -> None:
+    """There Ctrl-C is ignored; 60 pairs with seed 4 are open after 0.3 s."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = own_run(Instance("coupled", "60", 4), "auto", "auto", 0.3)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert run.certified
+    assert run.objective is not None
+    assert run.claim is None
 
 
 def test_a_robust_run_ends_with_its_best_plan() -> None:

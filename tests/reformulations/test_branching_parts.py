@@ -172,5 +172,5 @@ def test_pseudo_costs_average_what_was_gained():
     costs = PseudoCosts.none(2).learned(0, 0, 2.0, 1.0).learned(0, 0, 6.0, 2.0)
     expected = costs.expected(np.array([0, 1]), np.array([[2.0, 1.0], [4.0, 3.0]]))
     assert expected == pytest.approx(np.array([[5.0, 1.0], [10.0, 3.0]]))
-    assert not costs.is_reliable(0, 1)
+    assert not costs.are_reliable(np.array([0]), 1).any()
     assert scores(np.array([[1.0, 1.0], [0.0, 1.0]]))[0] > scores(np.array([[1.0, 1.0], [0.0, 1.0]]))[1]
