@@ -20,6 +20,7 @@ from reformulations.canonical import Canonical
 from reformulations.conditions import require_continuous_followers, require_convex_followers
 from reformulations.follower_products import FollowerProducts
 from reformulations.interval_bounds import interval_bounds
+from reformulations.leader_bits import LeaderBits
 from reformulations.lifted_products import Chains, LiftedProducts, liftable, with_gradients
 from reformulations.opposed_columns import opposed_rows
 from reformulations.pair_rows import without_complementarity
@@ -118,10 +119,16 @@ def compile_program(
         raise kind(refused.where, refused.reason) from refused
 
 
+def with_linear_rows(source: BilevelProgram, *, objectives: bool = False) -> Reduced[BilevelProgram]:
+    """Write the leader's bounded integers in products of followers' rows (and ``objectives``) by linear rows."""
+    bits = LeaderBits(objectives).apply(source)
+    linear = FollowerProducts(objectives).apply(bits.program)
+    return replace(linear, recover=bits.recover @ linear.recover, notes=(*bits.notes, *linear.notes))
+
+
 def optimality_system(source: BilevelProgram) -> MPEC:
     """Return the followers' optimality conditions with no bounds but those that the user declared."""
-    linear_rows = FollowerProducts().apply(source).program
-    return kkt.KKT().apply(Canonical().apply(linear_rows).program).program
+    return kkt.KKT().apply(Canonical().apply(with_linear_rows(source).program).program).program
 
 
 def _compile(
@@ -135,7 +142,7 @@ def _compile(
 ) -> Image:
     require_continuous_followers(source)
     lifted, chains = _lifted(source) if solver == "scip" else (_unchanged(source), None)
-    without_products = FollowerProducts().apply(lifted.program)
+    without_products = with_linear_rows(lifted.program)
     canonical = Canonical().apply(without_products.program)
     require_convex_followers(canonical.program)
     optimality = kkt.KKT().apply(canonical.program)

@@ -70,7 +70,7 @@ def solve(  # noqa: PLR0913 - the public contract
         Seconds; the solution then has the incumbent, the bound and the gap reached.
     pessimistic
         Break the followers' ties against the leader (linear followers on which the leader acts through
-        right-hand sides; others are refused).
+        right-hand sides, and with bounded integers in any way; others are refused).
     threads
         Of HiGHS; one value for the whole process.
     executor

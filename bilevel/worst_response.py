@@ -18,7 +18,7 @@ from bilevel.interrupts import interruptible
 from bilevel.load import load
 from bilevel.methods import Branching, Method
 from bilevel.optimise import optimise
-from bilevel.pipeline import Image, compile_program
+from bilevel.pipeline import Image, compile_program, with_linear_rows
 from bilevel.read import Game
 from bilevel.respond import respond
 from bilevel.solution import Solution, SolutionStatus
@@ -32,7 +32,8 @@ from reformulations.responses import HeldGame
 def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> Solution:
     """Solve a game whose followers break ties against the leader, and load the worst response.
 
-    The game is rewritten by :class:`reformulations.pessimistic.Pessimistic` and solved as any other;
+    The game is rewritten by :class:`reformulations.pessimistic.Pessimistic` and solved as any other, after products
+    of the leader's bounded integers with the followers' variables have become rows of the followers;
     where its multipliers have no bounds (the row "no worse off than proposed" leaves the follower no
     interior), the automatic method branches on complementarities.
 
@@ -43,7 +44,8 @@ def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> 
     """
     began = time.perf_counter()
     try:
-        rewritten = Pessimistic().apply(game.program)
+        linear = with_linear_rows(game.program, objectives=True)
+        rewritten = Pessimistic().apply(linear.program)
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
     try:
@@ -60,9 +62,11 @@ def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> 
         status: SolutionStatus = known.get(answer.status, "time_limit")  # type: ignore[assignment]
         return _solution(game, status, how, began, image.notes, None, bound, limits)
     n = len(game.program.columns)
-    point = _responded(game.program, rewritten.recover(image.source_point(answer.point))[:n], limits)
+    values = linear.recover(rewritten.recover(image.source_point(answer.point)))[:n]
+    point = _responded(game.program, values, limits)
     load(game, point[:n])
-    return _solution(game, "feasible", how, began, image.notes, point, bound, limits, image.assumes, answer.status)
+    notes = (*linear.notes, *image.notes)
+    return _solution(game, "feasible", how, began, notes, point, bound, limits, image.assumes, answer.status)
 
 
 def _compiled(program: BilevelProgram, method: Method | str, limits: Limits) -> Image:

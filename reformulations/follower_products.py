@@ -1,4 +1,4 @@
-"""Followers' rows with products of a leader's binary column, written by linear rows."""
+"""Followers' rows and objectives with products of a leader's binary column, written by linear rows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from reformulations.products import envelope_rows
 from reformulations.programs import (
     LEADER,
     BilevelProgram,
+    Booleans,
     Columns,
     Floats,
     Integers,
@@ -22,6 +23,7 @@ from reformulations.programs import (
     MultiplierColumns,
     Names,
     Product,
+    Role,
     Rows,
     widened,
 )
@@ -35,6 +37,8 @@ MARGIN = 1e-2
 @dataclass(frozen=True, slots=True)
 class FollowerProducts:
     """Replace ``x y`` in a follower's row, ``x`` a leader's binary, by a column ``w`` of that follower.
+
+    With ``objectives`` those in followers' objectives as well, where a factor is a leader's binary.
 
     Source: ``sum_n a_n y_n + x y <= r``, with ``l <= y <= u``. Image, all rows the follower's::
 
@@ -55,17 +59,22 @@ class FollowerProducts:
         When no factor is a leader's binary column, or ``y`` has no finite bounds up to ``LARGEST_M``.
     """
 
+    objectives: bool = False
+
     def apply(self, program: BilevelProgram) -> Reduced[BilevelProgram]:
         """Return the game with linear follower rows; the way back is over primal-dual points."""
         n, m = len(program.columns), len(program.rows)
-        terms = program.rows.products
+        terms, priced = program.rows.products, program.objectives.products
         chosen = rows_with_own_columns(program)[terms.index]
-        if not chosen.any():
+        in_objectives = self._in_objectives(program)
+        if not chosen.any() and not in_objectives.any():
             return Reduced(program, Recovery.identity(program.point_size))
-        treated = terms.take(chosen)
+        # the objectives stand behind the rows
+        treated = terms.take(chosen) + _behind(priced.take(in_objectives), m)
         binary, other = _factors(program, treated)
         square = binary == other
-        owner = np.where(program.column_owner[other] == LEADER, LEADER, program.row_owner[treated.index])
+        holder = np.concatenate([program.row_owner, np.arange(len(program.players))])[treated.index]
+        owner = np.where(program.column_owner[other] == LEADER, LEADER, holder)
         keys, where = np.unique(
             np.stack([owner[~square], binary[~square], other[~square]]), axis=1, return_inverse=True
         )
@@ -74,9 +83,10 @@ class FollowerProducts:
         column[~square] = n + where.ravel()
         new, envelope = _new_columns_and_rows(program, new_binary, new_other)
         size = n + len(new)
-        added = sparse.coo_array((treated.value, (treated.index, column)), shape=(m, size)).tocsr()
+        shape = (m + len(program.players), size)
+        added = sparse.coo_array((treated.value, (treated.index, column)), shape=shape).tocsr()
         rows = Rows(
-            sparse.csr_array(widened(program.rows.matrix, size) + added),
+            sparse.csr_array(widened(program.rows.matrix, size) + added[:m]),
             program.rows.lower,
             program.rows.upper,
             program.rows.names,
@@ -88,28 +98,51 @@ class FollowerProducts:
             column_owner=np.concatenate([program.column_owner, new_owner]),
             rows=rows.append(envelope),
             row_owner=np.concatenate([program.row_owner, np.tile(new_owner, 4)]),
-            objectives=replace(program.objectives, linear=widened(program.objectives.linear, size)),
+            objectives=replace(
+                program.objectives,
+                linear=sparse.csr_array(widened(program.objectives.linear, size) + added[m:]),
+                products=priced.take(~in_objectives),
+            ),
             multipliers=moved_multipliers(program.multipliers, n, m, size, m + len(envelope)),
         )
-        note = f"{len(treated)} products of a leader's binary column in followers' rows written exactly by linear rows"
+        place = "rows and objectives" if in_objectives.any() else "rows"
+        note = (
+            f"{len(treated)} products of a leader's binary column in followers' {place} written exactly by linear rows"
+        )
         return Reduced(
             image,
             Recovery.selecting(primal_dual_places(n, m, size, m + len(envelope)), image.point_size),
             notes=(note,),
         )
 
+    def _in_objectives(self, program: BilevelProgram) -> Booleans:
+        """Mask the products of followers' objectives that are replaced: a factor is a leader's binary column."""
+        terms, allowed = program.objectives.products, _allowed(program)
+        wanted = (program.roles[terms.index] == Role.FOLLOWER) & self.objectives
+        return np.asarray(wanted & (allowed[terms.left] | allowed[terms.right]))
+
+
+def _behind(terms: Product, count: int) -> Product:
+    return Product(terms.index + count, terms.left, terms.right, terms.value)
+
+
+def _allowed(program: BilevelProgram) -> Booleans:
+    """Mask the leader's binary columns ``(n,)``."""
+    allowed = program.columns.binary & (program.column_owner == LEADER)
+    allowed[program.multipliers.column] = False
+    return np.asarray(allowed)
+
 
 def _factors(program: BilevelProgram, terms: Product) -> tuple[Integers, Integers]:
     """Return the leader's binary factor of each term and the other one."""
-    allowed = program.columns.binary & (program.column_owner == LEADER)
-    allowed[program.multipliers.column] = False
+    allowed = _allowed(program)
     for t in np.flatnonzero(~allowed[terms.left] & ~allowed[terms.right])[:1]:
         names = program.columns.names
         pair = f"{names[int(terms.left[t])]}*{names[int(terms.right[t])]}"
         raise NotApplicable(
             program.rows.names[int(terms.index[t])],
-            f"the product {pair} in a follower's row is exact only when the leader's variable in it is binary; "
-            "make it binary, or write the row without the product",
+            f"the product {pair} in a follower's row is exact only when the leader's variable in it is a bounded "
+            "integer; make it one, or write the row without the product",
         )
     first = allowed[terms.left]
     return np.where(first, terms.left, terms.right), np.where(first, terms.right, terms.left)

@@ -69,7 +69,8 @@ def _refuse(program: BilevelProgram) -> None:
         left, right = int(objectives.products.left[term]), int(objectives.products.right[term])
         raise NotApplicable(
             program.players[int(objectives.products.index[term])],
-            f"its objective has the product {names[left]} * {names[right]}; pessimistic games need linear followers",
+            f"its objective has the product {names[left]} * {names[right]}; pessimistic games need linear followers, "
+            "and of the leader's variables only bounded integers may multiply theirs",
         )
     for column in np.flatnonzero(program.follower_columns & program.columns.integer)[:1]:
         raise NotApplicable(names[int(column)], "pessimistic games need continuous responses")

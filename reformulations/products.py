@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from reformulations.big_m import LARGEST_M
+from reformulations.bits import Bits
 from reformulations.choices import Factors, choice_rows
 from reformulations.convexity import convex_terms
 from reformulations.interval import propagate
@@ -151,44 +152,16 @@ def _with_terms(mpec: MPEC, terms: Product, linear: Matrix, columns: Columns, ro
 
 def _expanded(mpec: MPEC, terms: Product, chosen: Booleans) -> MPEC:
     """Write the integer factor of each chosen term by bits."""
-    columns, n = mpec.columns, len(mpec.columns)
+    columns = mpec.columns
     if not chosen.any():
         return mpec
     treated = terms.take(chosen)
-    least, most = np.ceil(columns.lower), np.floor(columns.upper)
-    span = np.where(columns.integer, most - least, np.inf)
+    span = np.where(columns.integer, np.floor(columns.upper) - np.ceil(columns.lower), np.inf)
     left_first = span[treated.left] <= span[treated.right]
     whole, other = np.where(left_first, treated.left, treated.right), np.where(left_first, treated.right, treated.left)
-    integers = np.unique(whole)
-    bits = np.ceil(np.log2(span[integers] + 1)).astype(np.int64)
-    owner = np.repeat(np.arange(len(integers)), bits)
-    starts = np.cumsum(bits) - bits
-    power = np.arange(len(owner)) - starts[owner]
-    bit_columns = Columns(
-        np.zeros(len(owner)),
-        np.ones(len(owner)),
-        np.ones(len(owner), bool),
-        Names(len(owner), lambda k: f"{columns.names[int(integers[owner[k]])]}.bit[{int(power[k])}]"),
-    )
-    count = len(integers)
-    entries = (
-        np.concatenate([np.ones(count), -(2.0**power)]),
-        (np.concatenate([np.arange(count), owner]), np.concatenate([integers, n + np.arange(len(owner))])),
-    )
-    matrix = sparse.coo_array(entries, shape=(count, n + len(owner))).tocsr()
-    base = least[integers]
-    names = Names(count, lambda k: f"bits of {columns.names[int(integers[k])]}")
-    which = np.searchsorted(integers, whole)
-    repeats = bits[which]
-    term = np.repeat(np.arange(len(treated)), repeats)
-    bit = starts[which][term] + np.arange(len(term)) - (np.cumsum(repeats) - repeats)[term]
-    products = Product.of(treated.index[term], n + bit, other[term], treated.value[term] * 2.0 ** power[bit])
-    entries = (treated.value * least[whole], (treated.index, other))
-    linear = sparse.coo_array(entries, shape=(1 + len(mpec.rows), n + len(owner))).tocsr()
-    rows = Rows(sparse.csr_array(matrix), base, base, names)
-    return _with_terms(
-        mpec, terms.take(~chosen) + products, sparse.csr_array(linear), columns.append(bit_columns), rows
-    )
+    bits = Bits.of(columns, np.unique(whole))
+    products, linear = bits.products(treated, whole, other, 1 + len(mpec.rows))
+    return _with_terms(mpec, terms.take(~chosen) + products, linear, columns.append(bits.columns), bits.rows)
 
 
 def _linearised(mpec: MPEC, terms: Product, chosen: Booleans, lower: Floats, upper: Floats) -> MPEC:

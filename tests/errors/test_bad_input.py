@@ -117,7 +117,7 @@ BAD: list[tuple[Callable[[pyo.ConcreteModel], None], type[bl.BilevelError], str]
     ),
     (unbounded_factor, bl.NoBound, r"q: no finite bound.*its product with on needs one; give bounds, or scale it"),
     (unexplained_product, bl.NotApplicable, r"leader's objective: no identity .* product p\*p; make a leader's column"),
-    (row_with_product, bl.NotApplicable, r"shop\.mixed: the product p\*shop\.y .* only when .* binary; make it binary"),
+    (row_with_product, bl.NotApplicable, r"shop\.mixed: the product p\*shop\.y .* only when .* integer; make it one"),
     (not_a_number, bl.InvalidGame, r"budget: the coefficient of p is not a finite number; give"),
     (infinite_coefficient, bl.InvalidGame, r"budget: the coefficient of p is not a finite number; give"),
     (contradicting_bounds, bl.InvalidGame, r"shop\.y: its lower bound 5 is above its upper bound 4; correct"),

@@ -372,7 +372,7 @@ def test_square_of_the_binary_in_a_follower_row_is_the_binary() -> None:
 def test_continuous_leader_column_is_refused_with_row_and_columns() -> None:
     columns = [("x", 0, 0, 1, False), ("y", 1, 0, 5, False)]
     game = bilevel(columns, [(1, {"y": 1.0}, {("x", "y"): 1.0}, 2, INF)])
-    with pytest.raises(NotApplicable, match=r"row1: the product x\*y .* exact only .* is binary"):
+    with pytest.raises(NotApplicable, match=r"row1: the product x\*y .* exact only .* is a bounded integer"):
         FollowerProducts().apply(game)
 
 
