@@ -17,12 +17,12 @@ from itertools import islice
 
 import numpy as np
 
-from bilevel.errors import SolverFailure
+from bilevel.errors import BilevelError
 from bilevel.outcome import HighsOptions
 from bilevel.solved_again import HeldPlan, SolvedAgain
 from bilevel.worst_case import WorstCase
 from reformulations.independent_sets import is_finite
-from reformulations.programs import BilevelProgram, Floats
+from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.scenario_choice import distinct, extreme_points, farthest, mixtures, near
 from reformulations.uncertainty import UncertaintySet
 from reformulations.vertices import TooManyVertices
@@ -70,17 +70,17 @@ def check_worst_case(
     its ``gap`` refutes the claim; rows missed by ``tolerance`` count as held.
     """
     plan = HeldPlan.of(claim.program, claim.point)
-    here, (constant, price) = claim.point[plan.nature], plan.prices()
-    claimed = constant + float(price @ here)
-    found = _Found(plan, here, plan.sense * claimed, claim.room(plan.sense * claimed, tolerance, gap))
+    here, claimed = claim.point[plan.nature], float(claim.program.objectives.value(plan.point)[LEADER])
+    found = _Found(plan, here, claimed, claim.room(claimed, tolerance, gap))
     if not claim.within.contains(here, _NEAR * (1 + np.max(np.abs(here), initial=0.0))):
         trouble = "nature is claimed to be at its worst, which is no point of its set"
         return found.report(None, "no scenario solved again", trouble=trouble)
     first = [here]
     if plan.is_priced_only():
+        constant, price = plan.prices()
         dearest = farthest(claim.within.polyhedral(), price)
         cost = np.inf if dearest is None else constant + float(price @ dearest)
-        if dearest is not None and cost <= claimed + found.room:
+        if dearest is not None and cost <= plan.sense * claimed + found.room:
             return found.report((dearest, cost), "the whole set by one linear program", tried=1, complete=True)
         first = [here] if dearest is None else [dearest, here]
     trials = _Trials(plan, tolerance, threads, time.perf_counter() + seconds)
@@ -147,7 +147,7 @@ class _Trials:
             options = HighsOptions(threads=self.threads, gap=_GAP, time_limit=max(left, _MOMENT))
             try:
                 self.solved.append((u, self.plan.at(u, self.tolerance, options)))
-            except SolverFailure:
+            except BilevelError:
                 self.failed += 1
         return len(self.solved) - before
 
@@ -169,7 +169,7 @@ def _tried(claim: Claim, trials: _Trials, first: Sequence[Floats]) -> tuple[str,
     trials.run_new([*first, *(u for u in claim.stored[-_STORED:] if within.contains(u))])
     if listed is None:
         trials.run_new(extreme_points(within.polyhedral(), _DIRECTIONS))
-    if not (is_convex or is_list):
+    if within.is_convex and not (is_convex or is_list):
         trials.run_new(mixtures([u for u, _ in trials.solved], _INSIDE))
         for _ in range(_NEARER):
             if trials.solved:
