@@ -38,13 +38,16 @@ def propagate(rows: Rows, lower: Floats, upper: Floats, rounds: int = 8) -> tupl
     For every entry ``a z_k`` of a row ``L <= a z_k + rest <= U``: ``a z_k`` lies in
     ``[L - max rest, U - min rest]``. Bounds are loosened by :data:`LOOSE` relative (zero stays zero);
     ``rounds`` sweeps at most, stopping when nothing infinite becomes finite and nothing shrinks by a
-    tenth. Rows with products are left out.
+    tenth. Rows with products are left out. Where a lower bound passes an upper one there is no point, and
+    the sweeps end: each more would drive the two apart, to numbers that no solver takes.
     """
     matrix = rows.matrix
     linear = np.ones(len(rows), bool)
     linear[rows.products.index] = False
     lower, upper = lower.copy(), upper.copy()
     for _ in range(rounds):
+        if _contradict(lower, upper):
+            break
         new_lower, new_upper = _implied(matrix, rows, linear, lower, upper)
         new_lower, new_upper = np.maximum(lower, new_lower), np.minimum(upper, new_upper)
         if not _progress(lower, upper, new_lower, new_upper):
@@ -82,6 +85,11 @@ def _rest(term: Floats, row: np.ndarray, m: int) -> Floats:
     sign = -1.0 if np.any(np.isneginf(term)) else 1.0
     finite = finite_sum[row] - np.where(infinite, 0.0, term)
     return np.where(others > 0, sign * np.inf, finite)
+
+
+def _contradict(lower: Floats, upper: Floats) -> bool:
+    size = np.maximum(1.0, np.minimum(np.abs(lower), np.abs(upper)))
+    return bool(np.any(lower > upper + LOOSE * size))
 
 
 def _progress(lower: Floats, upper: Floats, new_lower: Floats, new_upper: Floats) -> bool:

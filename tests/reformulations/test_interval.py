@@ -116,3 +116,10 @@ def test_no_feasible_point_is_cut_off(data: st.DataObject, n: int, m: int) -> No
     least, most = activity_range(block.matrix, lower, upper)
     assert np.all(least <= activity + 1e-6)
     assert np.all(most >= activity - 1e-6)
+
+
+def test_sweeps_end_where_bounds_contradict_each_other() -> None:
+    """Here a = 10 b and b = 10 a with 1 <= a <= 2: b >= 10 by the second and b <= 0.2 by the first, and no further."""
+    lower, upper = propagate(rows([[1, -10], [-10, 1]], [0, 0], [0, 0]), np.array([1.0, -INF]), np.array([2.0, INF]))
+    assert lower == pytest.approx([1, 10])
+    assert upper == pytest.approx([2, 0.2])
