@@ -56,8 +56,8 @@ def solve(program: SpatialProgram, options: HighsOptions | None = None, start: F
     -------
     Outcome
         The bound is SCIP's proven one. That there is no point is believed when SCIP says so with
-        presolve and without it. Where its linear programs fail, it is asked once more without presolve, and with an
-        objective of small numbers.
+        presolve and without it. Where its linear programs fail, it is asked once more without presolve, without
+        cuts, and with an objective of small numbers.
 
     Raises
     ------
@@ -71,8 +71,10 @@ def solve(program: SpatialProgram, options: HighsOptions | None = None, start: F
     try:
         outcome = _outcome(model, options, start, began)
     except SolverFailure:
-        plain = replace(options, presolve=False)
-        outcome = _outcome(_Model(program, plain, _unit(program)), plain, start, began)
+        plain, model = replace(options, presolve=False), _Model(program, options, _unit(program))
+        model.switch_presolve_off()
+        model.switch_cuts_off()
+        outcome = _outcome(model, plain, start, began)
     if outcome is None:
         return _infeasible_or_unbounded(program, options, began)
     return _doubted(program, outcome, options) if _may_fall_for_ever(program) else outcome
@@ -162,6 +164,10 @@ class _Model:
         """Go back to the program as it was given, to be solved without presolve."""
         self._model.freeTransform()
         self._model.setPresolve(self._package.SCIP_PARAMSETTING.OFF)
+
+    def switch_cuts_off(self) -> None:
+        """Solve by branching alone: cuts are what most often leaves a linear program that SCIP cannot solve."""
+        self._model.setSeparating(self._package.SCIP_PARAMSETTING.OFF)
 
     def write(self, path: str) -> None:
         """Write the program as it was given."""

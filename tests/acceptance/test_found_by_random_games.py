@@ -143,3 +143,19 @@ def test_scip_is_asked_again_with_an_objective_of_small_numbers(cases_folder: Pa
     program, factor = rescaled(arrays_of(case.model()), "all", 1e6, 0)
     solution = bl.solve(declare(program, "in millionths"), method=bl.KKT(complementarity=bl.SOS1()))
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(factor * case.revenue, rel=1e-6))
+
+
+def test_scip_is_asked_again_without_cuts():
+    """min y with y >= (15 - 2 x) / 10, y >= 2 x - 15, y <= (30 + 25 x) / 20, y <= (10 - x) / 2: leader min -x - 10 y.
+
+    The first binds up to x = 7.5: -x - 10 y is x - 15 there, least at x = 0, below which y has no room. On the second
+    it is 150 - 21 x, least at x = 8, where y = 1: -18. A linear program of SCIP's failed among its cuts.
+    """
+    m = game("without cuts")
+    x, y = pyo.Var(), pyo.Var()
+    m.x, m.follower.y = x, y
+    rows(m.follower, 20 * y - 25 * x <= 30, 2 * y + x <= 10, 2 * x - y <= 15, 10 * y + 2 * x >= 15)
+    minimise(m.follower, y)
+    minimise(m, -x - 10 * y)
+    solution = bl.solve(m, method=bl.KKT(complementarity=bl.SOS1()))
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(-18.0))
