@@ -17,6 +17,7 @@ from bilevel.nodes import OPEN, SLACK_ZERO, Node, NodeProgram, Relaxed
 from bilevel.pipeline import Image
 from bilevel.seeking import Seeker
 from reformulations.branching_candidates import Candidates, candidates
+from reformulations.decision_count import DecisionCount
 from reformulations.programs import Floats
 from reformulations.pseudo_costs import PseudoCosts, scores
 
@@ -27,9 +28,8 @@ DIVE = 0.25
 EARLY_TANGENTS = 3
 """Most rounds of tangents at a node whose point is not complementary."""
 
-FEW_BITS, PAIRS_A_BIT = 12, 64
-"""With no more bits of the leader's decisions left, or with that many complementarities for each bit, the decisions are
-branched on rather than the pairs: each decision is settled by one response."""
+FEW_BITS = 12
+"""With no more of the leader's decisions left, 4096, they are enumerated: each is settled by one response."""
 
 ROUNDS = 300
 """Most rounds of tangents and of decisions that follow from trials, at one node."""
@@ -77,9 +77,11 @@ class _Search:
         self._closed_at = np.inf
         self._current = self._program.root()
         self._settling = self.incumbents.gap.settles and self._program.are_integer(self.incumbents.gap.linking)
+        root = self._current
+        self._count = DecisionCount.of(image.mpec.rows, self._program.integers, root.lower, root.upper)
         self._forecast, self._is_hopeless = Forecast(), False
         self._seeker = Seeker(image, limits)
-        self._seeker.is_over |= self._few_decisions(self._current)
+        self._seeker.is_over |= self._few_decisions(root)
         self.stopped = ""
 
     def begin_with(self, start: Floats) -> None:
@@ -233,10 +235,8 @@ class _Search:
 
     def _few_decisions(self, node: Node) -> bool:
         """Tell whether so few decisions of the leader are left that each is looked at, rather than the pairs."""
-        if not self._settling:
-            return False
-        bits = float(np.log2(node.upper - node.lower + 1).sum())
-        return 0 < bits <= max(FEW_BITS, len(self._pairs) / PAIRS_A_BIT)
+        undecided = self._settling and bool(np.any(node.lower < node.upper))
+        return undecided and self._count.bits(node.lower, node.upper) <= FEW_BITS
 
     def _learn(self, node: Node, relaxed: Relaxed) -> None:
         step, best = node.step, self.incumbents.best

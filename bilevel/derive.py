@@ -102,7 +102,7 @@ def _latex_names(game: Game, symbols: Symbols, systems: tuple[FollowerSystem, ..
 def _follower_sections(system: FollowerSystem, names: Names) -> Iterator[Section]:
     sign = "" if system.sense > 0 else " It maximises; minus its objective is minimised."
     slacks = tuple(
-        joined(written(one.slack, names), ("= 0", "== 0") if one.equality else ("\\ge 0", ">= 0"), ("\\quad:", " :"),
+        joined(written(one.slack, names), ("= 0", "== 0") if one.equality else ("\\geq 0", ">= 0"), ("\\quad:", " :"),
                written(one.multiplier, names))
         for one in system.conditions[:MOST_LINES]
     )  # fmt: skip
@@ -124,8 +124,8 @@ def _follower_sections(system: FollowerSystem, names: Names) -> Iterator[Section
         "Complementarity",
         ("Multipliers of equalities are free.",),
         tuple(
-            joined(("0 \\le", "0 <="), written(one.multiplier, names), ("\\perp", " _|_ "), written(one.slack, names),
-                   ("\\ge 0", ">= 0"))
+            joined(("0 \\leq", "0 <="), written(one.multiplier, names), ("\\perp", " _|_ "), written(one.slack, names),
+                   ("\\geq 0", ">= 0"))
             for one in pairs
         ),
     )  # fmt: skip

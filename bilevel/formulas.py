@@ -18,6 +18,13 @@ MOST_LINES = 40
 """Formulas of a section, and rows of the table of bounds; what is more is counted."""
 
 
+_MARKS = str.maketrans(
+    {mark: f"\\{mark}" for mark in "_%&#${}"}
+    | {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+)
+"""What stands in text for the marks that LaTeX reserves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Formula:
     """One line of mathematics, for LaTeX and as text."""
@@ -131,7 +138,9 @@ class Derivation:
 
 def written(expression: sympy.Expr, names: Mapping[sympy.Symbol, str]) -> Formula:
     """Write an expression both ways; ``names`` are the LaTeX names of symbols."""
-    return Formula(sympy.latex(expression, symbol_names=names), sympy.sstr(expression, full_prec=False))
+    # a thin space keeps the names of factors apart
+    latex = sympy.latex(expression, symbol_names=names, mul_symbol=r" \, ")
+    return Formula(latex, sympy.sstr(expression, full_prec=False))
 
 
 def joined(*parts: Formula | tuple[str, str]) -> Formula:
@@ -151,4 +160,4 @@ def _row(cells: Iterator[str] | tuple[str, ...] | list[str]) -> str:
 
 def _plain(sentence: str) -> str:
     """Return a sentence with the characters that LaTeX reserves escaped."""
-    return "".join(f"\\{mark}" if mark in "_%&#$" else mark for mark in sentence.replace("`", ""))
+    return sentence.replace("`", "").translate(_MARKS)

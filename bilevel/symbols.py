@@ -10,6 +10,11 @@ import sympy
 from pyomo.core.base.component import ComponentData
 from pyomo.core.expr.sympy_tools import Pyomo2SympyVisitor
 
+_MARKS = str.maketrans(
+    {mark: f"\\{mark}" for mark in "_%&#${} "} | {"\\": r"\backslash ", "^": r"\wedge ", "~": r"\sim "}
+)
+"""What stands in mathematics for the marks that LaTeX reserves."""
+
 _PART = re.compile(r"([^.\[\]]+)(?:\[([^\]]*)\])?")
 
 
@@ -64,4 +69,4 @@ def latex_name(name: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([_%&#$])", r"\\\1", text)
+    return text.translate(_MARKS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyomo.environ as pyo
 import pytest
 import sympy
 
 import bilevel as bl
+from tests.problems.library import LIBRARY, Problem
 
 
 def toll() -> pyo.ConcreteModel:
@@ -38,10 +41,34 @@ def test_the_system_is_the_one_derived_by_hand():
 def test_text_markdown_and_latex_hold_the_formulas():
     derivation = bl.derivation(toll())
     assert "0 <= mu_upper[cars.x]  _|_  2 - cars.x >= 0" in str(derivation)
-    assert r"\overline{\mu}_{\mathrm{cars}.\mathrm{x}} \perp 2 - \mathrm{cars}.\mathrm{x} \ge 0" in derivation.markdown
+    assert r"\overline{\mu}_{\mathrm{cars}.\mathrm{x}} \perp 2 - \mathrm{cars}.\mathrm{x} \geq 0" in derivation.markdown
     assert derivation._repr_markdown_() == derivation.markdown
     assert r"\begin{align*}" in derivation.latex
     assert derivation.markdown.count("$$") % 2 == 0
+    assert r"\min \mathrm{cars}.\mathrm{x} \, \mathrm{t} + " in derivation.latex
+
+
+def assert_typesets(derivation: bl.Derivation) -> None:
+    """Let matplotlib's typesetter of TeX read every formula; it raises at what it cannot set."""
+    mathtext = pytest.importorskip("matplotlib.mathtext").MathTextParser("path")
+    formulas = [formula.latex for section in derivation.sections for formula in section.formulas]
+    assert formulas
+    for latex in formulas:
+        assert mathtext.parse(f"${latex}$").width > 0
+
+
+@pytest.mark.parametrize("declare", LIBRARY, ids=lambda declare: declare.__name__)
+def test_formulas_of_every_game_are_typeset_by_somebody_elses_reader_of_tex(declare: Callable[[], Problem]):
+    assert_typesets(bl.derivation(declare().model))
+
+
+def test_names_with_the_marks_that_tex_reserves_are_typeset():
+    m = toll()
+    m.cars.more = pyo.Var(["50 %", "a_b{c", "$d\\e}", "f^g~h#"], bounds=(0, 1))
+    m.cars.cost.expr += sum(m.cars.more.values())
+    derivation = bl.derivation(m)
+    assert_typesets(derivation)
+    assert r"\mathrm{more}_{50\ \%}" in derivation.latex
 
 
 def test_each_bound_stands_with_its_source():
