@@ -12,6 +12,7 @@ from bilevel.answer import Limits
 from bilevel.errors import SolverFailure, UnboundedFollower
 from bilevel.global_rounds import GlobalRounds
 from bilevel.methods import ValueFunction
+from bilevel.response_record import ResponseRecord
 from reformulations import refusal
 from reformulations.arrays import Floats
 from reformulations.programs import BilevelProgram
@@ -55,8 +56,8 @@ def global_bound(program: BilevelProgram, values: Floats, spent: float, limits: 
         seconds = min(seconds, limits.time_limit)
     try:
         relaxation = quadratic_high_point(program)
-        limits = replace(limits, time_limit=seconds)
-        rounds = GlobalRounds(relaxation, ValueFunction(search="global"), limits, time.perf_counter(), None)
+        record = ResponseRecord(program, replace(limits, time_limit=seconds), time.perf_counter(), None)
+        rounds = GlobalRounds(relaxation, ValueFunction(search="global"), record)
         padded = np.zeros(len(relaxation.program.columns))
         padded[: len(values)] = values
         rounds.begin(padded)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from bilevel import scip
-from bilevel.answer import Limits
-from bilevel.deadline import Deadline
-from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.errors import SolverFailure
 from bilevel.follower_answers import Visit
 from bilevel.global_answers import GlobalAnswers
 from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
-from bilevel.outcome import HighsOptions, MipProgress, Outcome
-from bilevel.response_answer import ResponseAnswer, ResponseRound
+from bilevel.outcome import HighsOptions, Outcome
+from bilevel.response_answer import ResponseAnswer
+from bilevel.response_record import ResponseRecord
 from reformulations.moving_responses import slopes_of
 from reformulations.programs import LEADER, Floats
 from reformulations.quadratic_high_point import QuadraticHighPoint
@@ -39,86 +36,63 @@ class GlobalRounds:
     and incumbent meet, or when a master says nothing new.
     """
 
-    def __init__(
-        self,
-        relaxation: QuadraticHighPoint,
-        method: ValueFunction,
-        limits: Limits,
-        began: float,
-        progress: Callable[[Any], None] | None,
-    ) -> None:
-        self._relaxation, self._method, self._limits = relaxation, method, limits
-        self._began, self._progress = began, progress
-        self._deadline = Deadline.of(limits, began)
-        self._answers = GlobalAnswers(relaxation, self._deadline)
-        self._bound, self._upper = -np.inf, np.inf
-        self._best: Floats | None = None
+    def __init__(self, relaxation: QuadraticHighPoint, method: ValueFunction, record: ResponseRecord) -> None:
+        self._relaxation, self._method, self._record = relaxation, method, record
+        self._answers = GlobalAnswers(relaxation, record.deadline)
+        self._bound = -np.inf
         self._stored: list[Response] = []
-        self._rounds: list[ResponseRound] = []
 
     def run(self) -> ResponseAnswer:
         """Go round until the bounds meet, nothing new is said, or a limit is reached."""
-        status, gap = "limit", _LOOSEST
-        while self._method.max_iterations is None or len(self._rounds) < self._method.max_iterations:
+        status, gap, record = "limit", _LOOSEST, self._record
+        while self._method.max_iterations is None or len(record.rounds) < self._method.max_iterations:
             outcome = self._solve_master(gap)
             self._bound = max(self._bound, outcome.bound)
             added = 0
             if outcome.point is not None and not self._is_closed():
                 added = self._respond(outcome.point)
-            self._report()
+            record.end_round(min(self._bound, record.upper), len(self._stored))
             if self._is_closed():
-                status = "optimal" if np.isfinite(self._upper) else "infeasible"
+                status = "optimal" if np.isfinite(record.upper) else "infeasible"
                 break
-            if self._deadline.passed():
-                status = "interrupted" if self._limits.stopped() else "time_limit"
+            if record.deadline.passed():
+                status = record.stopped()
                 break
             if added:
                 gap = self._next_gap()
-            elif gap > 0.1 * self._limits.gap:
-                gap = 0.1 * self._limits.gap
+            elif gap > 0.1 * record.limits.gap:
+                gap = 0.1 * record.limits.gap
             else:
                 break
-        said = f"followers' responses by global search in {len(self._rounds)} rounds, {len(self._stored)} stored; SCIP"
-        return ResponseAnswer(status, self._best, self._upper, self._bound, said, tuple(self._rounds))
+        said = f"followers' responses by global search in {len(record.rounds)} rounds, {len(self._stored)} stored; SCIP"
+        return ResponseAnswer(status, record.best, record.upper, self._bound, said, tuple(record.rounds))
 
     def begin(self, point: Floats) -> bool:
         """Let the followers respond to the decision of ``point``; tell whether that gave a point of the game."""
         point = point.copy()
         point[self._relaxation.value] = np.inf
         try:
-            self._take(self._answers.visit(point))
+            self._record.take(self._answers.visit(point))
         except (SolverFailure, Interrupted):
             return False
-        return self._best is not None
-
-    def _take(self, visit: Visit) -> None:
-        if visit.objective < self._upper:
-            self._upper, self._best = visit.objective, visit.chosen
+        return self._record.best is not None
 
     def _is_closed(self) -> bool:
-        if np.isinf(self._upper):
-            return self._bound == np.inf
-        return self._upper - self._bound <= self._limits.gap * max(1.0, abs(self._upper))
+        return self._bound == np.inf or self._record.is_closed_by(self._bound)
 
     def _next_gap(self) -> float:
-        if not np.isfinite(self._upper) or not np.isfinite(self._bound):
-            return _LOOSEST
-        left = (self._upper - self._bound) / max(1.0, abs(self._upper))
-        return float(min(_LOOSEST, max(0.1 * self._limits.gap, _SHARE * left)))
+        return min(_LOOSEST, max(0.1 * self._record.limits.gap, _SHARE * self._record.gap(self._bound)))
 
     def _solve_master(self, gap: float) -> Outcome:
         program = quadratic_master(self._relaxation, self._stored)
-        left = self._deadline.remaining()
+        left = self._record.deadline.remaining()
         options = HighsOptions(gap=gap, time_limit=max(left, 0.1) if np.isfinite(left) else None)
         start = None
-        if self._best is not None:
-            start = np.full(len(program.columns), np.nan)
-            start[: len(self._best)] = self._best
+        best = self._record.best
+        if best is not None:
+            start = np.concatenate([best, np.full(len(program.columns) - len(best), np.nan)])
         outcome = scip.solve(program, options, start)
-        if outcome.status == "unbounded":
-            where = self._relaxation.game.players[LEADER]
-            reason = "its objective is unbounded even if the followers respond at will; give bounds to its variables"
-            raise NotApplicable(where, reason)
+        self._record.refuse_unbounded(outcome)
         return outcome
 
     def _respond(self, point: Floats) -> int:
@@ -127,7 +101,7 @@ class GlobalRounds:
             visit = self._answers.visit(point)
         except Interrupted:
             return 0
-        self._take(visit)
+        self._record.take(visit)
         added = 0
         for follower, response in enumerate(visit.responses):
             reached = float(point[self._relaxation.value[follower]])
@@ -150,12 +124,3 @@ class GlobalRounds:
                 yield response_of(relaxation, follower, values - slope @ here, slope)
         for values in (best, *self._answers.robust(visit, follower, _SHARES, reached)):
             yield response_of(relaxation, follower, values)
-
-    def _report(self) -> None:
-        seconds = time.perf_counter() - self._began
-        sense, lower = float(self._relaxation.game.objectives.sense[LEADER]), min(self._bound, self._upper)
-        ends = sorted((sense * lower, sense * self._upper))
-        self._rounds.append(ResponseRound(ends[0], ends[1], len(self._stored), seconds))
-        if self._progress is not None:
-            gap = (self._upper - lower) / max(1.0, abs(self._upper)) if np.isfinite(self._upper) else np.inf
-            self._progress(MipProgress(self._upper, lower, gap, len(self._rounds), seconds))

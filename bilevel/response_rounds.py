@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import heapq
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from bilevel.answer import Limits
-from bilevel.deadline import Deadline
-from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.errors import SolverFailure
 from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions, PersistentHighs
 from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
-from bilevel.outcome import MipProgress, Outcome
-from bilevel.response_answer import ResponseAnswer, ResponseRound
+from bilevel.outcome import Outcome
+from bilevel.response_answer import ResponseAnswer
 from bilevel.response_boxes import boxed_below, greatest_values, is_boxed
+from bilevel.response_record import ResponseRecord
 from bilevel.response_regions import Region, halves
 from reformulations.high_point import HighPoint
 from reformulations.integer_responses import (
@@ -30,7 +26,7 @@ from reformulations.integer_responses import (
     exclusion,
     objective_step,
 )
-from reformulations.programs import LEADER, Floats
+from reformulations.programs import Floats
 from reformulations.response_master import master
 from reformulations.response_rules import Rule, fixed_rule
 
@@ -60,40 +56,28 @@ class Rounds:
     near it and responses that raise the bound.
     """
 
-    def __init__(
-        self,
-        source: HighPoint,
-        relaxation: HighPoint,
-        method: ValueFunction,
-        limits: Limits,
-        began: float,
-        progress: Callable[[Any], None] | None,
-    ) -> None:
-        self._relaxation, self._method, self._limits = relaxation, method, limits
-        self._began, self._progress = began, progress
-        self._deadline = Deadline.of(limits, began)
-        self._options = HighsOptions(threads=limits.threads, gap=1e-9, stopped=self._deadline.passed)
-        self._answers = FollowerAnswers(source, self._options, self._deadline)
+    def __init__(self, source: HighPoint, relaxation: HighPoint, method: ValueFunction, record: ResponseRecord) -> None:
+        self._relaxation, self._method, self._record = relaxation, method, record
+        self._options = HighsOptions(threads=record.limits.threads, gap=1e-9, stopped=record.deadline.passed)
+        self._answers = FollowerAnswers(source, self._options, record.deadline)
         self._value_upper = greatest_values(relaxation, self._options)
-        self._bound, self._upper = -np.inf, np.inf
+        self._bound = -np.inf
         self._regions: list[Region] = []
         self._divided, self._nodes = 0, _PATIENCE
         self._is_fresh = False
         self._visit: Visit | None = None
-        self._best: Floats | None = None
         self._epsilon, self._known = 0.0, 0
         self._stored: list[Conditions] = []
         self._blocks: list[Block] = []
-        self._rounds: list[ResponseRound] = []
         self._notes: list[str] = []
         self._step = objective_step(relaxation)
         self._is_integer = bool(relaxation.game.columns.integer[relaxation.linking].all())
 
     def run(self) -> ResponseAnswer:
         """Go round until the bounds meet, nothing new is said, or a limit is reached."""
-        status, gap = "limit", _LOOSEST
-        while self._method.max_iterations is None or len(self._rounds) < self._method.max_iterations:
-            if self._rounds and (self._is_closed() or self._deadline.passed()):
+        status, gap, record = "limit", _LOOSEST, self._record
+        while self._method.max_iterations is None or len(record.rounds) < self._method.max_iterations:
+            if record.rounds and (self._is_closed() or record.deadline.passed()):
                 status = self._ended()
                 break
             if self._is_fresh:
@@ -104,11 +88,11 @@ class Rounds:
             outcome = self._solve_master(gap)
             if self._epsilon == 0.0:
                 self._bound = max(self._bound, self._next_multiple(outcome.bound))
-            is_done = outcome.point is None or outcome.bound >= self._upper - self._room()
+            is_done = outcome.point is None or outcome.bound >= record.upper - record.room
             added = 0 if is_done or outcome.point is None else self._respond(outcome.point)
-            is_settled = self._bound >= self._upper - self._room()
-            self._report()
-            if self._is_closed() or self._deadline.passed():
+            is_settled = self._bound >= record.upper - record.room
+            record.end_round(self._lower(), len(self._blocks))
+            if self._is_closed() or record.deadline.passed():
                 status = self._ended()
                 break
             if is_settled and self._regions:
@@ -118,16 +102,16 @@ class Rounds:
                 self._divide()
             elif added:
                 gap = self._next_gap()
-            elif not is_done and gap > 0.5 * self._limits.gap:
-                gap = 0.5 * self._limits.gap
+            elif not is_done and gap > 0.5 * record.limits.gap:
+                gap = 0.5 * record.limits.gap
             elif self._go_on(outcome.point):
                 gap = self._next_gap()
             else:
                 status = "infeasible" if self._lower() == np.inf else "limit"
                 break
-        said = f"responses of integer followers in {len(self._rounds)} rounds, {len(self._stored)} stored; HiGHS"
-        rounds, notes = tuple(self._rounds), tuple(self._notes)
-        return ResponseAnswer(status, self._best, self._upper, self._lower(), said, rounds, notes)
+        said = f"responses of integer followers in {len(record.rounds)} rounds, {len(self._stored)} stored; HiGHS"
+        rounds, notes = tuple(record.rounds), tuple(self._notes)
+        return ResponseAnswer(status, record.best, record.upper, self._lower(), said, rounds, notes)
 
     def begin(self, point: Floats) -> bool:
         """Let the followers respond to the decision of ``point``; tell whether that gave a point of the game."""
@@ -137,16 +121,16 @@ class Rounds:
             self._respond(point)
         except SolverFailure:
             return False
-        return self._best is not None
+        return self._record.best is not None
 
     def _ended(self) -> str:
         if self._is_closed():
             return "optimal"
-        return "interrupted" if self._limits.stopped() else "time_limit"
+        return self._record.stopped()
 
     def _lower(self) -> float:
         bound = min(self._bound, self._regions[0].bound) if self._regions else self._bound
-        return min(bound, self._upper)
+        return min(bound, self._record.upper)
 
     def _enter(self, region: Region) -> None:
         """Go on with another part of the leader's decisions."""
@@ -157,7 +141,7 @@ class Rounds:
     def _refresh(self) -> None:
         """Narrow the box, and store responses that are feasible in all of it: what they are worth bounds objectives."""
         self._is_fresh = False
-        if np.isfinite(self._upper):
+        if np.isfinite(self._record.upper):
             self._tighten()
         if self._visit is None:
             return
@@ -170,7 +154,9 @@ class Rounds:
         """Whether, after a hard master, the leader's decisions are too many for another and few enough to divide."""
         columns, linking = self._relaxation.program.columns, self._relaxation.linking
         width = (columns.upper - columns.lower)[: len(linking)][linking]
-        return self._divided > 0 and np.isfinite(self._upper) and _FEW < float(np.prod(width + 1.0)) <= _COUNTABLE
+        return (
+            self._divided > 0 and np.isfinite(self._record.upper) and _FEW < float(np.prod(width + 1.0)) <= _COUNTABLE
+        )
 
     def _divide(self) -> None:
         """Halve the part whose master is hard, and go on with the one whose bound is least; else be more patient."""
@@ -186,32 +172,23 @@ class Rounds:
         if parts:
             self._enter(heapq.heappop(self._regions))
 
-    def _room(self) -> float:
-        return self._limits.gap * max(1.0, abs(self._upper))
-
     def _is_closed(self) -> bool:
-        return bool(np.isfinite(self._upper)) and self._upper - self._lower() <= self._room()
+        return self._record.is_closed_by(self._lower())
 
     def _next_gap(self) -> float:
-        if not np.isfinite(self._upper) or not np.isfinite(self._bound):
-            return _LOOSEST
-        left = (self._upper - self._bound) / max(1.0, abs(self._upper))
-        return float(min(_LOOSEST, max(0.5 * self._limits.gap, _SHARE * left)))
+        return min(_LOOSEST, max(0.5 * self._record.limits.gap, _SHARE * self._record.gap(self._bound)))
 
     def _solve_master(self, gap: float) -> Outcome:
         program = master(self._relaxation, self._blocks, self._value_upper)
-        seconds = max(self._deadline.remaining(), 0.1)
+        seconds = max(self._record.deadline.remaining(), 0.1)
         limit = None if np.isinf(seconds) else seconds
         options = replace(self._options, gap=gap, time_limit=limit, nodes=self._nodes)
         solver = PersistentHighs(program, options)
-        box, best = self._relaxation.program.columns, self._best
+        box, best = self._relaxation.program.columns, self._record.best
         if best is not None and not self._step and bool(np.all((best >= box.lower) & (best <= box.upper))):
             solver.set_start(np.concatenate([best, np.full(len(program.columns) - len(best), np.nan)]))
         outcome = solver.solve()
-        if outcome.status == "unbounded":
-            where = self._relaxation.game.players[LEADER]
-            reason = "its objective is unbounded even if the followers respond at will; give bounds to its variables"
-            raise NotApplicable(where, reason)
+        self._record.refuse_unbounded(outcome)
         return outcome
 
     def _respond(self, point: Floats) -> int:
@@ -220,9 +197,7 @@ class Rounds:
             visit = self._answers.visit(point)
         except Interrupted:
             return 0
-        if visit.objective < self._upper:
-            self._upper, self._best, self._is_fresh = visit.objective, visit.chosen, True
-        self._is_fresh |= self._visit is None
+        self._is_fresh |= self._record.take(visit) or self._visit is None
         self._visit = visit
         added = 0
         for follower, response in enumerate(visit.responses):
@@ -248,7 +223,7 @@ class Rounds:
 
     def _tighten(self) -> None:
         """Narrow the box to where the leader does no worse than the incumbent, and what the responses say with it."""
-        cutoff = self._upper - self._step
+        cutoff = self._record.upper - self._step
         program = self._relaxation.program
         if is_boxed(self._relaxation) and np.isfinite(self._value_upper).all():
             program = master(self._relaxation, self._blocks, self._value_upper)
@@ -291,12 +266,3 @@ class Rounds:
                 f"{self._method.epsilon:g}, relative to their right-hand sides"
             )
         return True
-
-    def _report(self) -> None:
-        seconds = time.perf_counter() - self._began
-        sense, lower = float(self._relaxation.game.objectives.sense[LEADER]), self._lower()
-        ends = sorted((sense * lower, sense * self._upper))
-        self._rounds.append(ResponseRound(ends[0], ends[1], len(self._blocks), seconds))
-        if self._progress is not None:
-            gap = (self._upper - lower) / max(1.0, abs(self._upper)) if np.isfinite(self._upper) else np.inf
-            self._progress(MipProgress(self._upper, lower, gap, len(self._rounds), seconds))

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import heapq
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from bilevel.answer import Limits
-from bilevel.deadline import Deadline
-from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.errors import SolverFailure
 from bilevel.follower_answers import FollowerAnswers, Visit
 from bilevel.highs import HighsOptions
 from bilevel.interrupts import Interrupted
 from bilevel.methods import ValueFunction
-from bilevel.outcome import MipProgress, Outcome
+from bilevel.outcome import Outcome
 from bilevel.response_answer import ResponseAnswer
+from bilevel.response_record import ResponseRecord
 from bilevel.vertex_highs import VertexHighs
 from reformulations.high_point import HighPoint
 from reformulations.integer_responses import block_of, objective_step
 from reformulations.intersection_cuts import Vertex, free_set, intersection_cut
-from reformulations.programs import LEADER, Floats, Integers, Names, Rows
+from reformulations.programs import Floats, Integers, Names, Rows
 from reformulations.response_master import linear_row, without_needless_integers
 
 _WHOLE = 1e-6
@@ -56,21 +52,11 @@ class Tree:
     No big-M anywhere. Needs integer, bounded linking columns; ends with the optimum.
     """
 
-    def __init__(
-        self,
-        source: HighPoint,
-        relaxation: HighPoint,
-        method: ValueFunction,
-        limits: Limits,
-        began: float,
-        progress: Callable[[Any], None] | None,
-    ) -> None:
+    def __init__(self, source: HighPoint, relaxation: HighPoint, method: ValueFunction, record: ResponseRecord) -> None:
         program = relaxation.program
-        self._relaxation, self._method, self._limits = relaxation, method, limits
-        self._began, self._progress = began, progress
-        options = HighsOptions(threads=limits.threads, gap=1e-9)
-        self._deadline = Deadline.of(limits, began)
-        self._answers = FollowerAnswers(source, options, self._deadline)
+        self._relaxation, self._method, self._record = relaxation, method, record
+        options = HighsOptions(threads=record.limits.threads, gap=1e-9)
+        self._answers = FollowerAnswers(source, options, record.deadline)
         continuous = replace(program.columns, integer=np.zeros(len(program.columns), bool))
         # a basis is asked for after each solve, and presolve may leave none
         self._solver = VertexHighs(replace(program, columns=continuous), replace(options, presolve=False))
@@ -82,8 +68,6 @@ class Tree:
         self._first_cut, self._active = len(program.rows), set[int]()
         self._sides: list[float] = []
         self._visits: dict[tuple[float, ...], Visit] = {}
-        self._upper = np.inf
-        self._best: Floats | None = None
         self._step = objective_step(relaxation)
         self._gain = np.zeros((2, len(program.columns)))
         self._tries = np.zeros((2, len(program.columns)))
@@ -96,8 +80,8 @@ class Tree:
         columns, status = self._relaxation.program.columns, "optimal"
         self._push(self._dive, -np.inf, columns.lower, columns.upper, (), None)
         while self._dive or self._heap:
-            if self._deadline.passed():
-                status = "interrupted" if self._limits.stopped() else "time_limit"
+            if self._record.deadline.passed():
+                status = self._record.stopped()
                 break
             if self._method.max_iterations is not None and self._nodes >= self._method.max_iterations:
                 status = "limit"
@@ -107,27 +91,27 @@ class Tree:
                 self._nodes += 1
                 with suppress(Interrupted):
                     self._process(node)
-                if self._deadline.passed():
+                if self._record.deadline.passed():
                     heapq.heappush(self._heap, node)  # what may have been cut short counts as open
             if self._nodes % _REPORT_NODES == 0:
-                self._report()
-        self._report()
+                self._record.tell(self._bound(), self._nodes)
+        self._record.tell(self._bound(), self._nodes)
         bound = self._bound()
-        if status == "optimal" and self._best is None:
+        if status == "optimal" and self._record.best is None:
             status, bound = "infeasible", np.inf
         elif self._step < self._slack():
-            bound = min(bound, self._upper - self._slack())
+            bound = min(bound, self._record.upper - self._slack())
         said = (
             f"responses of integer followers: branch and cut, {self._nodes} nodes, {len(self._sides)} cuts, "
             f"{len(self._visits)} leader decisions answered; HiGHS"
         )
-        return ResponseAnswer(status, self._best, self._upper, bound, said)
+        return ResponseAnswer(status, self._record.best, self._record.upper, bound, said)
 
     def begin(self, point: Floats) -> bool:
         """Let the followers respond to the decision of ``point``; tell whether that gave a point of the game."""
         with suppress(Interrupted, SolverFailure):
             self._visit(point)
-        return self._best is not None
+        return self._record.best is not None
 
     def _process(self, node: _Node) -> None:
         """Solve a node, cut as long as that helps, then branch where something is left."""
@@ -135,12 +119,7 @@ class Tree:
         cuts = list(node.cuts)
         for attempt in range(_CUTS_A_NODE + 1):
             outcome = self._solve()
-            if outcome.status == "unbounded":
-                where = self._relaxation.game.players[LEADER]
-                reason = (
-                    "its objective is unbounded even if the followers respond at will; give bounds to its variables"
-                )
-                raise NotApplicable(where, reason)
+            self._record.refuse_unbounded(outcome)
             if outcome.point is None or outcome.objective is None:
                 return
             point, bound = outcome.point, outcome.objective
@@ -168,8 +147,7 @@ class Tree:
         if key not in self._visits:
             visit = self._answers.visit(point)
             self._visits[key] = visit
-            if visit.chosen is not None and visit.objective < self._upper:
-                self._upper, self._best = visit.objective, visit.chosen
+            self._record.take(visit)
         return self._visits[key]
 
     def _cut(self, node: _Node, visit: Visit, follower: int, point: Floats) -> int | None:
@@ -268,19 +246,12 @@ class Tree:
 
     def _slack(self) -> float:
         """Return how far below the incumbent a node may be dropped."""
-        return 0.5 * self._limits.gap * max(1.0, abs(self._upper)) if np.isfinite(self._upper) else 0.0
+        return 0.5 * self._record.room if np.isfinite(self._record.upper) else 0.0
 
     def _cutoff(self) -> float:
         """Return the bound from which on a node cannot hold anything better; objectives may be multiples of a step."""
-        return self._upper - max(self._slack(), self._step * (1 - _WHOLE))
+        return self._record.upper - max(self._slack(), self._step * (1 - _WHOLE))
 
     def _bound(self) -> float:
         left = [node.bound for node in self._dive] + [node.bound for node in self._heap]
-        return min(self._upper, *left) if left else self._upper
-
-    def _report(self) -> None:
-        if self._progress is None:
-            return
-        bound, seconds = self._bound(), time.perf_counter() - self._began
-        gap = (self._upper - bound) / max(1.0, abs(self._upper)) if np.isfinite(self._upper) else np.inf
-        self._progress(MipProgress(self._upper, bound, gap, self._nodes, seconds))
+        return min(self._record.upper, *left) if left else self._record.upper

@@ -11,7 +11,6 @@ import numpy as np
 
 from bilevel import scip
 from bilevel.answer import Limits
-from bilevel.deadline import Deadline
 from bilevel.errors import NotApplicable
 from bilevel.global_rounds import GlobalRounds
 from bilevel.highs import HighsOptions
@@ -19,6 +18,7 @@ from bilevel.methods import ValueFunction
 from bilevel.optimise import NO_START, STARTED
 from bilevel.response_answer import ResponseAnswer
 from bilevel.response_boxes import boxed, is_boxed
+from bilevel.response_record import ResponseRecord
 from bilevel.response_rounds import Rounds
 from bilevel.response_tree import Tree
 from reformulations import refusal
@@ -156,15 +156,16 @@ def search_responses(
         When a follower has no best response.
     """
     began = time.perf_counter()
-    deadline = Deadline.of(limits, began)
+    record = ResponseRecord(game, limits, began, progress)
+    deadline = record.deadline
     search = choose_search(game, method, HighsOptions(threads=limits.threads, gap=1e-9, stopped=deadline.passed))
     try:
         run: Rounds | Tree | GlobalRounds
         if isinstance(search, GlobalSearch):
-            run = GlobalRounds(search.relaxation, method, limits, began, progress)
+            run = GlobalRounds(search.relaxation, method, record)
         else:
             kind = Tree if search.kind == "tree" else Rounds
-            run = kind(search.source, search.relaxation, method, limits, began, progress)
+            run = kind(search.source, search.relaxation, method, record)
         note = () if limits.values is None else (_begun(run, search.relaxation, limits.values),)
         answer = run.run()
         return replace(answer, notes=(*answer.notes, *note))

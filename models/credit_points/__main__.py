@@ -21,8 +21,7 @@ from models.credit_points.price_maker import anticipate
 from models.credit_points.report import aggregator_table, fee_table, sweep_table
 from models.credit_points.sensitivity import sweeps
 from models.credit_points.users import Users, read_users
-from models.tables import DataError
-from models.terminal import NO_FIGURES, report, terminal
+from models.terminal import NO_FIGURES, command, report, terminal
 
 SWINGS = 5
 """Rounds of operator and aggregators in turn that are shown."""
@@ -40,16 +39,13 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when every answer is proven and certified, and every check holds."""
     asked = parser().parse_args(argv)
     console = terminal()
-    try:
-        data = read_instance(asked.data)
-        users = read_users(data.feeder, asked.data)
-    except DataError as error:
-        console.print(f"error: {error}", style="bold red", soft_wrap=True)
-        return 2
+    data = read_instance(asked.data)
+    users = read_users(data.feeder, asked.data)
     good, found = price_takers(console, data, with_ac=not asked.no_ac)
     if not asked.no_price_maker:
         good &= price_maker(console, data, found, next(iter(data.aggregators)))

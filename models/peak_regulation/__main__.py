@@ -14,8 +14,7 @@ from models.peak_regulation.data import FOLDER, POOLS, read_instance
 from models.peak_regulation.disaggregation import cheapest_days
 from models.peak_regulation.game import peak_regulation
 from models.peak_regulation.outcome import PAPER, Outcome, outcome_of
-from models.tables import DataError
-from models.terminal import NO_FIGURES, report, terminal
+from models.terminal import NO_FIGURES, command, report, terminal
 
 SCENARIOS = {"none": (), "charging": ("charging",), "discharging": ("discharging",), "both": POOLS}
 EXACT, SMALL = 1e-9, 1e-6
@@ -23,6 +22,7 @@ EXACT, SMALL = 1e-9, 1e-6
 ITEMS = ("subsidy", "purchase", "regulation", "energy", "capacity", "total")
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when every answer is proven and certified, and every check holds."""
     options = argparse.ArgumentParser(prog="python -m models.peak_regulation", description=__doc__)
@@ -34,11 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--no-figures", action="store_true", help="tables only")
     asked = options.parse_args(argv)
     console = terminal()
-    try:
-        data = read_instance(asked.data)
-    except DataError as error:
-        console.print(f"error: {error}", style="bold red", soft_wrap=True)
-        return 2
+    data = read_instance(asked.data)
     outcomes: dict[str, Outcome] = {}
     proven = True
     for name, offered in SCENARIOS.items():

@@ -11,8 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 import bilevel as bl
-from models.tables import DataError
-from models.terminal import NO_FIGURES, report, terminal
+from models.terminal import NO_FIGURES, command, report, terminal
 from models.trilevel_stations.competition import best_responses, price_of
 from models.trilevel_stations.data import FOLDER, read_instance
 from models.trilevel_stations.game import trilevel_stations
@@ -44,16 +43,13 @@ def parser() -> argparse.ArgumentParser:
     return options
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when every answer is proven and certified, and every check holds."""
     asked = parser().parse_args(argv)
     console = terminal()
-    try:
-        data = read_instance(asked.data, tastes=asked.tastes, surcharge=asked.surcharge)
-        voltages = chosen_voltages(console, asked.data, table=asked.table)
-    except DataError as error:
-        console.print(f"error: {error}", style="bold red", soft_wrap=True)
-        return 2
+    data = read_instance(asked.data, tastes=asked.tastes, surcharge=asked.surcharge)
+    voltages = chosen_voltages(console, asked.data, table=asked.table)
     if asked.least_voltage is not None:
         data = replace(data, network=data.network | {"least_voltage_pu": asked.least_voltage})
     rounds: list[Round] = []

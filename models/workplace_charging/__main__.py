@@ -11,12 +11,12 @@ import pyomo.environ as pyo
 from rich.table import Table
 
 import bilevel as bl
-from models.tables import DataError
-from models.terminal import terminal
+from models.terminal import command, terminal
 from models.workplace_charging.data import FOLDER, Instance, read_instance
 from models.workplace_charging.game import workplace_charging
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 0 when the answer is proven and certified."""
     options = argparse.ArgumentParser(prog="python -m models.workplace_charging", description=__doc__)
@@ -24,11 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.add_argument("--figures", type=Path, default=Path("figures"), help="folder of the PNG (default: ./figures)")
     asked = options.parse_args(argv)
     console = terminal()
-    try:
-        data = read_instance(asked.data)
-    except DataError as error:
-        console.print(f"error: {error}", style="bold red", soft_wrap=True)
-        return 2
+    data = read_instance(asked.data)
     m = workplace_charging(data)
     with console.status("solving"):
         solution = bl.solve(m, threads=1)
