@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bilevel as bl
+from bilevel.bilinear_adversary import BilinearAdversary
+from bilevel.late_adversary import Worst
+from reformulations.uncertainty import Box
 
 pytest.importorskip("pyscipopt", reason="continuous sets with uncertain prices are for SCIP, an extra")
 
@@ -41,6 +44,23 @@ def test_the_worst_case_is_inside_the_set() -> None:
     assert any("SCIP" in note for note in solution.notes)
     assert solution.certificate is not None
     assert solution.certificate.holds
+
+
+def test_a_price_that_nature_overlooks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were u = 0, z = 2 would cost 4; u = 1.5 makes that 4 + 1.5 * 1.5, and both ends less."""
+
+    def worst(self: BilinearAdversary, point: np.ndarray, gap: float, deadline: float | None = None) -> Worst:
+        late = self.evaluation.answer(point, np.zeros(1))
+        return Worst(np.zeros(1), late, late.cost)
+
+    monkeypatch.setattr(BilinearAdversary, "worst", worst)
+    monkeypatch.setattr(Box, "nominal", lambda self: self.low)
+    solution = bl.solve(need_and_price(bl.uncertainty.Box(0, 2), 9))
+    assert solution.status != "optimal"
+    assert solution.certificate is not None
+    assert solution.certificate.worst_case is not None
+    assert solution.certificate.worst_case.worst == pytest.approx(6.25, abs=0.02)
+    assert not solution.certificate.holds
 
 
 def test_listed_scenarios_need_no_global_search() -> None:
