@@ -40,6 +40,8 @@ class RobustAnswer:
         What was not derived, and what is worth knowing about the way.
     way
         How the game was solved, in words.
+    loosened
+        Rows of recourse missed by less count as held in nature's answer.
     source
         The game that ``point`` belongs to: the one asked for, with slacks behind its columns where rows are elastic.
     """
@@ -58,3 +60,4 @@ class RobustAnswer:
     seconds: float
     way: str
     source: BilevelProgram
+    loosened: float = 0.0

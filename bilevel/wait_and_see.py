@@ -21,12 +21,14 @@ from bilevel.iterations import Iteration, IterationTable, Kind
 from bilevel.late_adversary import LateAdversary, Worst
 from bilevel.late_run import LatePlan, LateRun
 from bilevel.masters import compile_master
+from bilevel.nested_adversary import NestedAdversary
 from bilevel.optimise import optimise
 from bilevel.resume import Files
 from bilevel.robust_answer import RobustAnswer, RobustStatus
 from bilevel.saved_runs import SavedPlan, SavedRun
 from reformulations import refusal
 from reformulations.independent_sets import is_finite
+from reformulations.inner_masters import VIOLATED
 from reformulations.late_followers import timing_of
 from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.scenario_masters import scenario_master
@@ -245,6 +247,7 @@ def _answer(adversary: Adversary, run: LateRun, status: RobustStatus, clock: Clo
         seconds=clock.seconds(),
         way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
         source=adversary.evaluation.program,
+        loosened=VIOLATED if isinstance(adversary, NestedAdversary) else 0.0,
     )
 
 

@@ -218,6 +218,16 @@ def test_much_random_recourse_that_fails_in_some_scenarios_agrees_with_all_choic
     check(case, 1e-3)
 
 
+def test_what_the_method_lets_pass_does_not_make_its_worst_case_doubtful() -> None:
+    """A way that fails by less than 1e-4 answers: 5.9999 at u = (1.5, 0), where the cost jumps to 6."""
+    slope = [[[-3, 2], [2, -3]], [[1, 0], [-1, 0]], [[3, 1], [0, 2]]]
+    fixed, level = [2, 1, 1], [[1, 0], [2, 0], [1, 0]]
+    case = Case(np.array(fixed, float), np.array(slope, float), np.array(level, float), 2.5, "budget")
+    solution = bl.solve(model_of(case))
+    assert solution.status == "optimal"
+    assert solution.objective == pytest.approx(6, abs=2e-4)
+
+
 @pytest.mark.parametrize("method", [bl.CCG(master_gap=0.3), bl.CCG(master_seconds=1e-3, oracle_seconds=1e-2)])
 def test_masters_and_answers_that_are_cut_short_get_more(method: bl.CCG) -> None:
     solution = bl.solve(two_ways(bl.uncertainty.Box(0, 2)), method=method)
