@@ -2,7 +2,8 @@
 
 Warm recourse programs against programs built anew, one block of recourse a scenario against one a distribution, and
 affine rules of other packages beside the exact answer. ``PYTHON`` is the interpreter of an environment with rsome,
-pyomo and highspy; without it that part is left out. Times are of the processor, and only ratios mean something.
+pyomo and highspy; without it that part is left out. Times are of the processor, and only ratios mean something: with
+``OPENBLAS_NUM_THREADS=1`` in the environment, for idle threads of BLAS count as well.
 """
 
 from __future__ import annotations
