@@ -101,7 +101,8 @@ class Solution:
 
         It is ``d(follower's optimum, in its own sense)/d(right-hand side)``: for a row, by all the sides
         it has; for a variable, by the bound that ``bound`` names. Indexed components give a
-        dict, without their inactive members.
+        dict, without their inactive members. At a degenerate response it is one of many: :meth:`multiplier_range`
+        gives their interval, :meth:`multipliers` a table.
 
         Raises
         ------
