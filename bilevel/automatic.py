@@ -76,9 +76,9 @@ def compile_choice(game: Game, choice: Choice, threads: int | None = None, solve
 def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tuple[Compiled, Answer]:
     """Solve a game by the method that its structure asks for.
 
-    Where that is big-M, a search by branching comes first, as long as its bound rises fast enough: most games end
-    there, without a bound derived, and others get from it a start and a bound. Ctrl-C while bounds are derived ends
-    with what that search found.
+    A search by branching comes first, as long as its bound rises fast enough: most games end there, without a bound
+    derived. Others go on by big-M where its bounds can be derived, with a start and a bound from that search. Ctrl-C
+    while bounds are derived ends with what it found.
 
     Raises
     ------
@@ -87,12 +87,13 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
     """
     began = time.perf_counter()
     choice = choose(game.program)
-    searched = None if isinstance(choice.method, Branching) else _search(game, choice, limits)
+    searched = _search(game, choice, limits)
     if searched is not None and searched[1].status in SETTLED:
         return searched
     try:
         if searched is not None:
             _LOG.info("a search by branching: %s after %d nodes", searched[1].status, searched[1].nodes)
+            choice = Choice(KKT(), "a search by branching would be long")
         compiled = compile_choice(game, choice, limits.threads, solver)
     except KeyboardInterrupt:
         if searched is None or searched[1].point is None:
@@ -106,8 +107,9 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
 
 
 def _search(game: Game, choice: Choice, limits: Limits) -> tuple[Compiled, Answer] | None:
+    wanted = isinstance(choice.method, Branching)
+    search = Branching(node_limit=None if wanted else SEARCHED_NODES, forecast_limit=FORECAST_NODES)
     try:
-        search = Branching(node_limit=SEARCHED_NODES, forecast_limit=FORECAST_NODES)
         compiled = compile_read(game, search, limits.threads)
     except NotApplicable:
         return None
@@ -115,7 +117,8 @@ def _search(game: Game, choice: Choice, limits: Limits) -> tuple[Compiled, Answe
         return None
     answer = optimised(compiled.image, limits)
     enough = "was enough" if answer.status in SETTLED else "comes first"
-    why = f"chosen although {choice.reason}, because a search by branching {enough}"
+    although = f"chosen although {choice.reason}, because a search by branching {enough}"
+    why = f"chosen because {choice.reason}" if wanted else although
     return replace(compiled, why=why), answer
 
 
