@@ -289,12 +289,15 @@ class PersistentHighs:
         return Outcome("optimal", np.empty(0), self._constant, self._constant, duals, np.empty(0), 0, 0.0)
 
     def _is_worth_what_it_says(self, outcome: Outcome) -> bool:
-        """Tell whether the point has the objective claimed.
+        """Tell whether the point has the objective claimed, and an optimum a bound.
 
-        HiGHS 1.16.0 can misread a start, and then ends at a value that no point has.
+        HiGHS 1.16.0 can misread a start, and then ends at a value that no point has. Where its presolve finds no point,
+        which may be an error, and there is a start, it calls the start optimal.
         """
         if outcome.point is None or outcome.objective is None or not self._integer:
             return True
+        if outcome.status == "optimal" and np.isneginf(outcome.bound):
+            return False
         worth = self._cost * outcome.point
         room = _WORTH * (1 + abs(self._constant) + float(np.abs(worth).sum()))
         return bool(abs(float(worth.sum()) + self._constant - outcome.objective) <= room)

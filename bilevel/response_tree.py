@@ -133,9 +133,10 @@ class Tree:
                 return
             visit = self._visit(point)
             beaten = [k for k, column in enumerate(self._relaxation.value) if visit.beaten(k, float(point[column]))]
-            if bound >= self._cutoff() or not beaten or bool(np.all((node.lower == node.upper)[self._linking])):
+            if bound >= self._cutoff() or bool(np.all((node.lower == node.upper)[self._linking])):
                 return
-            cut = self._cut(node, visit, beaten[0], point) if attempt < _CUTS_A_NODE else None
+            # a point that no follower beats by more than a tie, and that the leader was not given, is only split off
+            cut = self._cut(node, visit, beaten[0], point) if beaten and attempt < _CUTS_A_NODE else None
             if cut is None:
                 self._split(node, point, bound, tuple(cuts))
                 return

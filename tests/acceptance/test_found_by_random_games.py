@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pyomo.environ as pyo
 import pytest
@@ -159,3 +160,20 @@ def test_scip_is_asked_again_without_cuts():
     minimise(m, -x - 10 * y)
     solution = bl.solve(m, method=bl.KKT(complementarity=bl.SOS1()))
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(-18.0))
+
+
+@pytest.mark.parametrize("search", ["tree", "rounds"])
+def test_a_start_is_not_called_optimal_where_presolve_finds_no_point(search: Literal["tree", "rounds"]):
+    """The follower maximises (1 - x) y1 / 100 and does not care about y2, so the leader's min y2 is -1 at any x.
+
+    HiGHS was asked for the best response for the leader with the other one, y2 = 0, as a start. Its presolve found no
+    point within 1e-9 of the follower's optimum, and so the start was optimal.
+    """
+    m = game("start")
+    x, y = pyo.Var(bounds=(-2, 1), domain=pyo.Integers), pyo.Var([1, 2], bounds={1: (0, 2), 2: (-1, 0)})
+    m.x, m.follower.y = x, y
+    y.domain = pyo.Integers
+    minimise(m.follower, 0.01 * x * y[1] - 0.01 * y[1])
+    minimise(m, y[2] + 0 * x)
+    solution = bl.solve(m, method=bl.ValueFunction(search=search))
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(-1.0))
