@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,8 @@ TIE = 1e-7
 """Relative room within which a response counts as optimal: an order below the certificate's tolerance."""
 
 _EXACT = 1e-9
+"""Relative room of followers' optima in the leader's choice among them, and of rows where they are solved exactly."""
+
 _ROBUST_SECONDS = 5.0
 
 _CHECK_SHARE = 0.5
@@ -87,12 +90,16 @@ class FollowerAnswers:
         game = self._relaxation.game
         here = point[: len(game.columns)]
         here = np.where(game.columns.integer, np.round(here), here)
-        held = HeldGame.at(game, here, TIE)
         began = time.perf_counter()
-        found = [self._best(held, follower) for follower in range(len(self._relaxation.followers))]
+        held, found = self._answered(here)
         self._deadline.reserve(_CHECK_SHARE * (time.perf_counter() - began))
+        outcome = self._best_for_leader(here, found)
+        if outcome.status == "infeasible":
+            # optima that use the tolerance of rows leave no room for points that need less of it
+            with suppress(SolverFailure):
+                found = self._all_best(held, replace(self._options, feasibility=_EXACT))
+                outcome = self._best_for_leader(here, found)
         optima = np.array([value for _, value in found])
-        outcome = self._best_for_leader(here, [point for point, _ in found], optima)
         if outcome.status == "interrupted" and outcome.point is None:
             raise Interrupted
         known = outcome.point is not None and outcome.objective is not None
@@ -145,10 +152,26 @@ class FollowerAnswers:
         rows[found.rows], columns[found.columns] = outcome.row_duals, outcome.column_duals
         return affine_rule(relaxation, follower, point, rows, columns)
 
-    def _best(self, held: HeldGame, follower: int) -> tuple[Floats, float]:
+    def _answered(self, here: Floats) -> tuple[HeldGame, list[tuple[Floats, float]]]:
+        """Return the game held at a decision and the followers' answers.
+
+        Rows that ``here`` breaks by a tie are let be only where a follower could not respond else: they make its
+        optimum better than what any response within its rows reaches.
+        """
+        held = HeldGame.at(self._relaxation.game, here, 0.0)
+        try:
+            return held, self._all_best(held, self._options)
+        except SolverFailure:
+            held = HeldGame.at(self._relaxation.game, here, TIE)
+            return held, self._all_best(held, self._options)
+
+    def _all_best(self, held: HeldGame, options: HighsOptions) -> list[tuple[Floats, float]]:
+        return [self._best(held, follower, options) for follower in range(len(self._relaxation.followers))]
+
+    def _best(self, held: HeldGame, follower: int, options: HighsOptions) -> tuple[Floats, float]:
         game, player = self._relaxation.game, int(self._relaxation.followers[follower])
         found = response_program(held, np.array([player]))
-        outcome = PersistentHighs(found.program, self._options).solve()
+        outcome = PersistentHighs(found.program, options).solve()
         name = game.players[player]
         if outcome.status == "interrupted":
             raise Interrupted
@@ -160,15 +183,16 @@ class FollowerAnswers:
             raise SolverFailure(f"{name}: HiGHS finds no response where the leader's program has one; rescale its rows")
         return _placed(game, found, outcome.point), outcome.objective - found.program.constant
 
-    def _best_for_leader(self, here: Floats, responses: Sequence[Floats], optima: Floats) -> Outcome:
+    def _best_for_leader(self, here: Floats, found: Sequence[tuple[Floats, float]]) -> Outcome:
         relaxation, columns = self._relaxation, self._relaxation.program.columns
         linking = np.flatnonzero(relaxation.linking)
         self._choice.change_column_bounds(linking, here[linking], here[linking])
+        optima = np.array([value for _, value in found])
         top = optima + _EXACT * np.maximum(1.0, np.abs(optima))
         self._choice.change_column_bounds(relaxation.value, np.minimum(columns.lower[relaxation.value], top), top)
         start = np.full(len(columns), np.nan)
         start[: len(here)] = here
-        for player, response in zip(relaxation.followers.tolist(), responses, strict=True):
+        for player, (response, _) in zip(relaxation.followers.tolist(), found, strict=True):
             mine = np.flatnonzero(relaxation.game.column_owner == player)
             start[mine] = response[mine]
         self._choice.set_start(start)

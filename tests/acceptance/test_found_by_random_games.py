@@ -177,3 +177,22 @@ def test_a_start_is_not_called_optimal_where_presolve_finds_no_point(search: Lit
     minimise(m, y[2] + 0 * x)
     solution = bl.solve(m, method=bl.ValueFunction(search=search))
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(-1.0))
+
+
+@pytest.mark.parametrize("search", ["tree", "rounds"])
+def test_a_follower_that_uses_the_tolerance_of_its_row_still_responds(search: Literal["tree", "rounds"]):
+    """min 2 a + 2 x b, a + b <= 2, 3 a + 2 b >= 3 x - 1, a in {0, 1, 2}, |b| <= 1; leader max x - 2 b, x in {1, 2}.
+
+    At x = 1 it takes (1, -1/2) at 1 before (0, 1) and (2, -1) at 2, which is worth 2; at x = 2 (2, -1/2) at 2 before
+    (1, 1) at 6: 3. HiGHS said b = -0.50000005 and 1.9999998, no point was as good, and x = 2 was left out.
+    """
+    m = game("tolerance")
+    x, a, b = pyo.Var(bounds=(1, 2), domain=pyo.Integers), pyo.Var(bounds=(0, 2), domain=pyo.Integers), pyo.Var()
+    m.x, m.follower.a, m.follower.b = x, a, b
+    b.setlb(-1)
+    b.setub(1)
+    rows(m.follower, -a - b >= -2, 3 * x - 3 * a - 2 * b <= 1)
+    minimise(m.follower, 2 * a + 2 * x * b)
+    maximise(m, x - 2 * b)
+    solution = bl.solve(m, method=bl.ValueFunction(search=search))
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(3.0, rel=1e-6))
