@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from bilevel import uncertainty
-from bilevel.affine import affine_value
-from bilevel.ccg import CCG
-from bilevel.compile import Compiled
-from bilevel.compile import compile_game as compile  # noqa: A004 - bl.compile is the public name
-from bilevel.derive import derivation
-from bilevel.diagnose import diagnose
+from bilevel.compiler.compile import Compiled
+from bilevel.compiler.compile import compile_game as compile  # noqa: A004 - bl.compile is the public name
+from bilevel.diagnosis.diagnose import diagnose
 from bilevel.errors import (
     BilevelError,
     InfeasibleFollower,
@@ -21,9 +18,10 @@ from bilevel.errors import (
     SolverFailure,
     UnboundedFollower,
 )
-from bilevel.explain import explain
-from bilevel.explanation import Explanation
-from bilevel.formulas import Derivation
+from bilevel.explanation.derive import derivation
+from bilevel.explanation.explain import explain
+from bilevel.explanation.formulas import Derivation
+from bilevel.explanation.report import Explanation
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
 from bilevel.io.files import write_game as write
 from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, StrongDuality, ValueFunction
@@ -31,6 +29,8 @@ from bilevel.mixed import MixedEquilibrium, mixed_equilibrium
 from bilevel.nash import Contender, Equilibrium, nash
 from bilevel.plugin import BilevelSolver
 from bilevel.profiles import Profiles
+from bilevel.robust.affine import affine_value
+from bilevel.robust.ccg import CCG
 from bilevel.solution import Solution
 from bilevel.solve import solve
 from bilevel.sweep import sweep

@@ -18,13 +18,13 @@ from pyomo.opt import SolverFactory, SolverResults, SolverStatus, TerminationCon
 from rich.console import Console
 
 from bilevel.errors import InvalidGame, NotApplicable
-from bilevel.multilevel import is_multilevel
-from bilevel.read import Game
+from bilevel.language.multilevel import is_multilevel
+from bilevel.language.read import Game
+from bilevel.language.walk import walk
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solve import solve
 from bilevel.standing import standing
 from bilevel.suffixes import fill_suffixes
-from bilevel.walk import walk
 from reformulations.programs import LEADER, Floats, Role
 
 OPTIONS = ("method", "solver", "gap", "time_limit", "pessimistic", "threads", "executor")

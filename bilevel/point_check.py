@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from bilevel.certify import Certificate, certify
-from bilevel.follower_multipliers import with_multipliers as multipliers_added
-from bilevel.nature import set_at
-from bilevel.read import Game
-from bilevel.respond import respond
-from bilevel.robust import is_robust, with_worst_case
-from bilevel.worst_case_check import Claim
+from bilevel.certificate.certify import Certificate, certify
+from bilevel.certificate.follower_multipliers import with_multipliers as multipliers_added
+from bilevel.certificate.respond import respond
+from bilevel.certificate.worst_case_check import Claim
+from bilevel.language.nature import set_at
+from bilevel.language.read import Game
+from bilevel.robust.games import is_robust, with_worst_case
 from reformulations.programs import Floats
 from reformulations.responses import HeldGame
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 
 from rich.console import Console, RenderableType
 
@@ -34,6 +35,12 @@ def number(value: float | None) -> str:
     if math.isinf(value):
         return "unbounded" if value > 0 else "-unbounded"
     return f"{value + 0.0:.8g}"  # a negative zero becomes zero
+
+
+def listed(items: Sequence[str], most: int = 8) -> str:
+    """Return the first ``most`` items separated by commas, and how many more there are; a dash for none."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more if items else "-"
 
 
 def interval(lower: float, upper: float) -> str:

@@ -15,12 +15,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bilevel.certify import Certificate
+from bilevel.certificate.certify import Certificate
+from bilevel.certificate.multiplier_ranges import multiplier_ranges
+from bilevel.certificate.multiplier_table import MultiplierTable, multiplier_table, rows_with_multipliers
 from bilevel.errors import BilevelError, InvalidGame
-from bilevel.multiplier_ranges import multiplier_ranges
-from bilevel.multiplier_table import MultiplierTable, multiplier_table, rows_with_multipliers
+from bilevel.language.read import Game
 from bilevel.printing import html, number, plain, residual
-from bilevel.read import Game
 from reformulations.programs import Floats, Role
 
 SolutionStatus = Literal["optimal", "feasible", "infeasible", "unbounded", "time_limit", "interrupted"]

@@ -12,26 +12,26 @@ from typing import Any
 import numpy as np
 from pyomo.core.base.block import BlockData
 
-from bilevel import scip
-from bilevel.automatic import optimised, solve_automatically
-from bilevel.ccg import CCG
-from bilevel.certify import Certificate, certify
-from bilevel.compile import SOLVERS, Compiled, chosen_method, compile_read
-from bilevel.conic import has_cones, solve_conic_game
+from bilevel.certificate.certify import Certificate, certify
+from bilevel.compiler.compile import SOLVERS, Compiled, chosen_method, compile_read
+from bilevel.compiler.hopeless import refuse_hopeless_followers
+from bilevel.compiler.pipeline import Image, optimality_system
+from bilevel.conic.games import has_cones, solve_conic_game
 from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
-from bilevel.held_leader import held_optimum
-from bilevel.highs import HighsOptions, PersistentHighs
-from bilevel.hopeless import refuse_hopeless_followers
-from bilevel.integer_followers import solve_integer_game
-from bilevel.load import load
+from bilevel.language.load import load
+from bilevel.language.read import Game, read
 from bilevel.methods import SOS1, Branching, Indicator, Method, StrongDuality, ValueFunction
-from bilevel.optimise import Answer, Limits
-from bilevel.pipeline import Image, optimality_system
-from bilevel.read import Game, read
-from bilevel.robust import is_robust, solve_robust_game
+from bilevel.responses.games import solve_integer_game
+from bilevel.responses.value_function import has_integer_followers, needs_responses
+from bilevel.robust.ccg import CCG
+from bilevel.robust.games import is_robust, solve_robust_game
+from bilevel.search.automatic import optimised, solve_automatically
+from bilevel.search.held_leader import held_optimum
+from bilevel.search.optimise import Answer, Limits
+from bilevel.search.warm_start import values_of
 from bilevel.solution import Solution, SolutionStatus
-from bilevel.value_function import has_integer_followers, needs_responses
-from bilevel.warm_start import values_of
+from bilevel.solvers import scip
+from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from bilevel.worst_response import solve_pessimistic_game
 from reformulations.programs import LEADER, Floats, MixedIntegerProgram, Product
 from reformulations.spatial import SpatialProgram

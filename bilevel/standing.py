@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from bilevel.iterations import Iteration
-from bilevel.outcome import MipProgress
 from bilevel.printing import number
+from bilevel.robust.iterations import Iteration
+from bilevel.solvers.outcome import MipProgress
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ from pyomo.core.base.block import BlockData
 from pyomo.core.base.param import ParamData
 from pyomo.core.base.var import VarData
 
-from bilevel.answer import Limits
-from bilevel.compile import Asked, Compiled, compile_read
+from bilevel.compiler.compile import Asked, Compiled, compile_read
 from bilevel.errors import InfeasibleFollower, InfeasibleGame, InvalidGame, NotApplicable, UnboundedFollower
+from bilevel.language.read import Game, read
 from bilevel.methods import Branching, Method
 from bilevel.profiles import Profiles, SweepPoint
-from bilevel.read import Game, read
 from bilevel.solution import Solution
 from bilevel.solve import solution_of
+from bilevel.solvers.answer import Limits
 from reformulations.programs import LEADER, BilevelProgram, Names
 
 Values = Mapping[Any, Iterable[float]] | Iterable[tuple[Any, Iterable[float]]]
@@ -42,8 +42,8 @@ def sweep(
     """Solve a game at each of several values of parameters, or of leader's variables held there.
 
     The game is compiled once; from one value to the next only what the change touches is read and derived again
-    (:func:`bilevel.update.updated`). Where all that followers see of the leader is held, each point is one response
-    and one linear program. Afterwards the model is as it was, values included.
+    (:func:`bilevel.compiler.update.updated`). Where all that followers see of the leader is held, each point is one
+    response and one linear program. Afterwards the model is as it was, values included.
 
     Parameters
     ----------

@@ -26,11 +26,11 @@ from pyomo.core.base.transformation import Transformation, TransformationFactory
 from pyomo.core.base.var import VarData
 from pyomo.mpec.complementarity import Complementarity
 
-from bilevel.compile import Compiled, compile_game
+from bilevel.compiler.compile import Compiled, compile_game
+from bilevel.compiler.write import write_into
 from bilevel.errors import InvalidGame
+from bilevel.language.submodels import is_submodel
 from bilevel.methods import KKT, SOS1, BigM, Method, StrongDuality
-from bilevel.submodels import is_submodel
-from bilevel.write import write_into
 from reformulations.programs import LEADER, Matrix, Role
 
 

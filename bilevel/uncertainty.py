@@ -13,11 +13,12 @@ from typing import Any, Literal
 import numpy as np
 
 from bilevel.errors import InvalidGame
-from bilevel.keyed import Key, KeyedSet, Values, checked, ordered
-from bilevel.polyhedron import Polyhedron
-from reformulations import budget, cvar, distributions, uncertainty, wasserstein
+from bilevel.language.keyed import Key, KeyedSet, Values, checked, ordered
+from bilevel.language.polyhedron import Polyhedron
+from reformulations import uncertainty
 from reformulations.programs import Floats
-from reformulations.radii import Radii, bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
+from reformulations.sets import budget, cvar, distributions, wasserstein
+from reformulations.sets.radii import Radii, bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
 from reformulations.uncertainty import UncertaintySet
 
 __all__ = [

@@ -7,22 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from bilevel.answer import Limits
-from bilevel.certify import certify
-from bilevel.compile import chosen_method
+from bilevel.certificate.certify import certify
+from bilevel.certificate.faces import joint_face
+from bilevel.certificate.follower_multipliers import with_multipliers
+from bilevel.certificate.respond import respond
+from bilevel.compiler.compile import chosen_method
+from bilevel.compiler.pipeline import Image, compile_program, with_linear_rows
+from bilevel.compiler.units import Given, compiled_restated
 from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
-from bilevel.faces import joint_face
-from bilevel.follower_multipliers import with_multipliers
-from bilevel.highs import HighsOptions, PersistentHighs
-from bilevel.interrupts import interruptible
-from bilevel.load import load
+from bilevel.language.load import load
+from bilevel.language.read import Game
 from bilevel.methods import Branching, Method
-from bilevel.optimise import optimise
-from bilevel.pipeline import Image, compile_program, with_linear_rows
-from bilevel.read import Game
-from bilevel.respond import respond
+from bilevel.search.optimise import optimise
 from bilevel.solution import Solution, SolutionStatus
-from bilevel.units import Given, compiled_restated
+from bilevel.solvers.answer import Limits
+from bilevel.solvers.highs import HighsOptions, PersistentHighs
+from bilevel.solvers.interrupts import interruptible
 from reformulations import refusal
 from reformulations.pessimistic import Pessimistic
 from reformulations.programs import LEADER, BilevelProgram, Floats, MixedIntegerProgram

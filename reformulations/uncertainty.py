@@ -1,7 +1,8 @@
 """Uncertainty sets: what every one offers, and boxes, polyhedra and finite scenarios.
 
 Every set is bounded and nonempty, indexed ``0..n-1``, and offers the same methods (:class:`UncertaintySet`). Budgets of
-deviations stand in :mod:`reformulations.budget`, probability distributions in :mod:`reformulations.distributions`.
+deviations stand in :mod:`reformulations.sets.budget`, probability distributions in
+:mod:`reformulations.sets.distributions`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from reformulations.distributions import distribution
-from reformulations.linear_sets import LinearSet, cost_vector, frozen_vector, same_length
 from reformulations.programs import Floats, Matrix
-from reformulations.vertices import TooManyVertices, polytope_vertices
+from reformulations.sets.distributions import distribution
+from reformulations.sets.linear_sets import LinearSet, cost_vector, frozen_vector, same_length
+from reformulations.sets.vertices import TooManyVertices, polytope_vertices
 
 
 class UncertaintySet(Protocol):

@@ -12,23 +12,23 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bilevel.answer import Limits
 from bilevel.command_line.exits import EXIT_CODES, Exit, exit_of, exit_of_error
 from bilevel.command_line.games import NamedGame, load_game
 from bilevel.command_line.output import keep_for_results
 from bilevel.command_line.progress import following
 from bilevel.command_line.reports import certificate_report, multiplier_table, solution_report, text_of
 from bilevel.command_line.tables import decisions, written
-from bilevel.compile import compile_read
-from bilevel.diagnose import diagnose_program
+from bilevel.compiler.compile import compile_read
+from bilevel.diagnosis.diagnose import diagnose_program
 from bilevel.errors import BilevelError, NotApplicable
-from bilevel.explain import explain as explain_game
+from bilevel.explanation.explain import explain as explain_game
 from bilevel.io.files import read_program, write_game
 from bilevel.io.lines import require_place
 from bilevel.io.solution_file import place_point, read_point
 from bilevel.methods import KKT, SOS1, Branching, Indicator, StrongDuality, ValueFunction
 from bilevel.point_check import check_point
 from bilevel.solve import solve as solve_game
+from bilevel.solvers.answer import Limits
 from reformulations.programs import LEADER
 
 app = typer.Typer(

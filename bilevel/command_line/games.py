@@ -19,7 +19,7 @@ from pyomo.core.base.constraint import ConstraintData
 from bilevel.errors import BilevelError, InvalidGame
 from bilevel.game import IndexedFollower
 from bilevel.io.files import read_model
-from bilevel.read import Game, read
+from bilevel.language.read import Game, read
 from reformulations.programs import Names
 
 

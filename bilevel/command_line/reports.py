@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bilevel.certify import Certificate
+from bilevel.certificate.certify import Certificate
+from bilevel.certificate.multiplier_table import MultiplierTable, rows_with_multipliers
 from bilevel.command_line.games import NamedGame
 from bilevel.io.solution_file import FORMAT
-from bilevel.multiplier_table import MultiplierTable, rows_with_multipliers
 from bilevel.solution import Solution
 
 

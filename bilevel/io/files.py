@@ -12,7 +12,7 @@ from bilevel.io.declare import declare
 from bilevel.io.json_game import read_json
 from bilevel.io.json_writer import write_json
 from bilevel.io.mps_aux import read_mps_aux, write_mps_aux
-from bilevel.read import read
+from bilevel.language.read import read
 from reformulations.programs import BilevelProgram
 
 LINEAR = (".mps", ".lp", ".mps.gz")

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from bilevel.io.linear_file import LinearFile
-from bilevel.labels import labels
+from bilevel.solvers.labels import labels
 from reformulations.programs import Columns, Product, Rows
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bilevel.errors import NotApplicable as GameNotApplicable
 from bilevel.io.declare import declare as declare_arrays
-from bilevel.load import load
-from bilevel.read import read
+from bilevel.language.load import load
+from bilevel.language.read import read
 from bilevel.testing.games import Game, declare
 from bilevel.testing.optima import optimum
 from bilevel.testing.oracle import optimum_of

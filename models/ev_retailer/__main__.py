@@ -22,9 +22,9 @@ from models.ev_retailer.plans import Evaluator, Plan, plan_of, resampled, sample
 from models.ev_retailer.report import check_table, parties_table, profit_table, spread_table, tie_table, type_table
 from models.tables import DataError
 from models.terminal import NO_FIGURES, terminal
-from reformulations.distributions import DistributionBall
 from reformulations.programs import Floats
-from reformulations.radii import Radii, hoeffding_linf, literature_radii, weissman_l1
+from reformulations.sets.distributions import DistributionBall
+from reformulations.sets.radii import Radii, hoeffding_linf, literature_radii, weissman_l1
 
 SMALL_TYPES, SMALL_SCENARIOS = 4, 3
 SAMPLES = 1000

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bilevel.iterations import Iteration, IterationTable
-from bilevel.outcome import MipProgress
+from bilevel.robust.iterations import Iteration, IterationTable
+from bilevel.solvers.outcome import MipProgress
 
 
 @dataclass(frozen=True, slots=True)

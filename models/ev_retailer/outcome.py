@@ -11,8 +11,8 @@ import bilevel as bl
 from models.ev_retailer.data import Instance
 from models.ev_retailer.plans import Evaluator, Plan, Profit, with_ties_against_retailer
 from models.ev_retailer.real_time import RealTime, real_time_of
-from reformulations.distributions import DistributionBall
 from reformulations.programs import Floats
+from reformulations.sets.distributions import DistributionBall
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,11 +8,11 @@ import numpy as np
 import pyomo.environ as pyo
 from scipy import sparse
 
-from bilevel.highs import PersistentHighs
+from bilevel.solvers.highs import PersistentHighs
 from models.ev_retailer.data import HOURS, Instance
 from models.ev_retailer.responses import Response, best_response, net_charging
-from reformulations.distributions import DistributionBall
 from reformulations.programs import Columns, Floats, MixedIntegerProgram, Names, Rows
+from reformulations.sets.distributions import DistributionBall
 
 _MOST_VERTICES = 2000
 

@@ -12,8 +12,8 @@ import pyomo.environ as pyo
 from pyomo.core.base.block import BlockData
 
 import bilevel as bl
-from bilevel.highs import PersistentHighs
-from bilevel.read import read
+from bilevel.language.read import read
+from bilevel.solvers.highs import PersistentHighs
 from models.distflow import Voltage
 from models.lindistflow import declare_lindistflow
 from models.traffic_stations.data import Hour, Instance

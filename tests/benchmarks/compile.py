@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import bilevel as bl
-from bilevel.highs import PersistentHighs
+from bilevel.solvers.highs import PersistentHighs
 
 NONZEROS = 4
 PRICES = 100

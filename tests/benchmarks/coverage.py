@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from reformulations.radii import bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
+from reformulations.sets.radii import bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
 
 Radius = Callable[[np.ndarray, float], float]
 

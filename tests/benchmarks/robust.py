@@ -19,12 +19,12 @@ from rich.console import Console
 from scipy import sparse
 
 import bilevel as bl
-from bilevel.highs import HighsOptions, PersistentHighs
-from bilevel.read import read
-from bilevel.recourse import RecourseSolver
+from bilevel.language.read import read
+from bilevel.robust.recourse import RecourseSolver
+from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from reformulations.programs import Columns, MixedIntegerProgram, Names, Rows
-from reformulations.second_stage import recourse_program, second_stage
-from reformulations.two_stage import split
+from reformulations.robust.second_stage import recourse_program, second_stage
+from reformulations.robust.two_stage import split
 
 PEERS = """
 import sys, time

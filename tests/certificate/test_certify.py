@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from bilevel.certify import Certificate, certify
+from bilevel.certificate.certify import Certificate, certify
 from reformulations.optimality import residuals
 from reformulations.programs import BilevelProgram
 from tests.certificate.games import INF, game, point

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
 
-from bilevel.conflicts import conflict
+from bilevel.diagnosis.conflicts import conflict
 from reformulations.envelopes import linear_relaxation
 from reformulations.programs import Columns, MixedIntegerProgram, Names, Rows
 from tests.certificate.games import INF, forms, mixed_integer_program

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilevel.highs import PersistentHighs
+from bilevel.solvers.highs import PersistentHighs
 from reformulations.convex_quadratic import mirrored, recession, sign_patterns
 from reformulations.responses import linearised
 from tests.certificate.games import INF, mixed_integer_program

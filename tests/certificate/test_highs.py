@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from bilevel.errors import NotApplicable, SolverFailure
-from bilevel.highs import HighsOptions, MipProgress, PersistentHighs
+from bilevel.solvers.highs import HighsOptions, MipProgress, PersistentHighs
 from reformulations.programs import Columns, MixedIntegerProgram, Names, Product, Rows
 from tests.certificate.games import INF, mixed_integer_program
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bilevel.labels import labels
+from bilevel.solvers.labels import labels
 
 
 def test_mps_keeps_all_but_blanks() -> None:

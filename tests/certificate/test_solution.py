@@ -10,10 +10,10 @@ import pyomo.environ as pyo
 import pytest
 from rich.console import Console
 
-from bilevel.certify import certify
+from bilevel.certificate.certify import certify
 from bilevel.errors import BilevelError, InvalidGame
 from bilevel.game import Follower
-from bilevel.read import read
+from bilevel.language.read import read
 from bilevel.solution import Solution
 
 

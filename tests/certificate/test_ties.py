@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bilevel as bl
-from bilevel.certify import certify
-from bilevel.ties import TieGap
+from bilevel.certificate.certify import certify
+from bilevel.certificate.ties import TieGap
 from reformulations.programs import BilevelProgram
 from tests.certificate.games import INF, game, point
 

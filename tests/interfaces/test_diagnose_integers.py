@@ -6,7 +6,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel import scip
+from bilevel.solvers import scip
 
 
 def packing(capacity: float = 5.0) -> pyo.ConcreteModel:

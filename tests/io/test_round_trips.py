@@ -14,7 +14,7 @@ import bilevel as bl
 from bilevel.io import read_model, read_program
 from bilevel.io.lp_file import read_lp_file
 from bilevel.io.mps_file import read_mps_file
-from bilevel.read import read
+from bilevel.language.read import read
 from reformulations.programs import BilevelProgram, Columns, Product, Rows
 from tests.problems.external import declare_special, is_conic, load_special
 

@@ -14,7 +14,7 @@ from pyomo.mpec import Complementarity, complements
 from scipy.optimize import linprog
 
 import bilevel as bl
-from bilevel.certify import certify
+from bilevel.certificate.certify import certify
 
 METHODS = [bl.Branching(), bl.KKT(complementarity=bl.BigM(bounds=1000.0)), "auto"]
 

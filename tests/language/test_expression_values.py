@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bilevel.game import Follower
-from bilevel.load import load
-from bilevel.read import read
+from bilevel.language.load import load
+from bilevel.language.read import read
 
 COUNT = 5
 """Variables of a game: two of the leader's, two of the follower's, one fixed."""

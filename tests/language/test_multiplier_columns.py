@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 
 from bilevel.errors import InvalidGame
 from bilevel.game import Follower, Multiplier, Recourse
-from bilevel.read import read
+from bilevel.language.read import read
 
 
 def market() -> pyo.ConcreteModel:

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from bilevel.errors import InvalidGame
 from bilevel.game import Follower, Recourse, Uncertain
-from bilevel.read import read
+from bilevel.language.read import read
 from reformulations.programs import Role
 
 

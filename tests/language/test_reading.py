@@ -14,8 +14,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from bilevel.game import Follower
-from bilevel.load import load
-from bilevel.read import read
+from bilevel.language.load import load
+from bilevel.language.read import read
 from reformulations.programs import Product, Role
 
 

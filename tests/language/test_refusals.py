@@ -11,7 +11,7 @@ from pyomo.mpec import Complementarity, complements
 
 from bilevel.errors import InvalidGame, NotApplicable
 from bilevel.game import Follower, Recourse, Uncertain
-from bilevel.read import read
+from bilevel.language.read import read
 
 
 def price_game() -> pyo.ConcreteModel:

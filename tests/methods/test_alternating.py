@@ -7,8 +7,8 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel.alternating import alternating_start
-from bilevel.pipeline import Image
+from bilevel.compiler.pipeline import Image
+from bilevel.search.alternating import alternating_start
 from reformulations.programs import Floats
 
 

@@ -11,7 +11,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel import scip
+from bilevel.solvers import scip
 
 
 def disc(least_radius: float = 0.0, most_radius: float = 4.0) -> Any:

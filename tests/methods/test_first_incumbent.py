@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bilevel as bl
-from bilevel.answer import Limits
-from bilevel.certify import certify
-from bilevel.exchange import exchanged, zero_slacks
-from bilevel.first_incumbent import first_incumbent, response_at_decisions
-from bilevel.linear_followers import LinearFollowers
-from bilevel.optimise import optimise
-from bilevel.pattern_programs import PatternPrograms
-from bilevel.pipeline import Image
+from bilevel.certificate.certify import certify
+from bilevel.compiler.pipeline import Image
+from bilevel.search.exchange import exchanged, zero_slacks
+from bilevel.search.first_incumbent import first_incumbent, response_at_decisions
+from bilevel.search.linear_followers import LinearFollowers
+from bilevel.search.optimise import optimise
+from bilevel.search.pattern_programs import PatternPrograms
+from bilevel.solvers.answer import Limits
 from bilevel.testing import Game, declare, games, price_games
 from tests.problems.generated import COUPLED_SIZES, coupled_game, price_game
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import bilevel as bl
-from bilevel.branching import branch_and_bound
-from bilevel.forecast import Forecast
-from bilevel.optimise import Limits
+from bilevel.search.branching import branch_and_bound
+from bilevel.search.forecast import Forecast
+from bilevel.search.optimise import Limits
 from tests.problems.generated import price_game
 
 

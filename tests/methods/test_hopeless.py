@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from bilevel import methods
+from bilevel.compiler.hopeless import refuse_hopeless_followers
+from bilevel.compiler.pipeline import compile_program
 from bilevel.errors import InfeasibleFollower, UnboundedFollower
-from bilevel.hopeless import refuse_hopeless_followers
-from bilevel.pipeline import compile_program
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.programs import BilevelProgram

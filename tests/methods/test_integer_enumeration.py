@@ -11,7 +11,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 import bilevel as bl
 from bilevel.io import read_model
-from bilevel.read import read
+from bilevel.language.read import read
 from reformulations.programs import LEADER, BilevelProgram
 
 

@@ -17,9 +17,9 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel import automatic
-from bilevel.interrupts import interruptible
-from bilevel.iterations import Iteration
+from bilevel.robust.iterations import Iteration
+from bilevel.search import automatic
+from bilevel.solvers.interrupts import interruptible
 from tests.benchmarks.runs import Instance, own_run
 from tests.problems.generated import coupled_game, price_game
 from tests.problems.interdiction import interdict

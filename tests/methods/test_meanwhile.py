@@ -7,11 +7,11 @@ import pytest
 from scipy import sparse
 
 import bilevel as bl
-from bilevel.answer import Limits
-from bilevel.highs import PersistentHighs
-from bilevel.meanwhile import Meanwhile
-from bilevel.optimise import pattern_of
-from bilevel.outcome import HighsOptions
+from bilevel.search.meanwhile import Meanwhile
+from bilevel.search.optimise import pattern_of
+from bilevel.solvers.answer import Limits
+from bilevel.solvers.highs import PersistentHighs
+from bilevel.solvers.outcome import HighsOptions
 from reformulations.programs import Columns, Floats, MixedIntegerProgram, Names, Rows
 from tests.problems.generated import price_game
 

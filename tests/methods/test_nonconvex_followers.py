@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel import scip
+from bilevel.solvers import scip
 from tests.problems.library import game, minimise, rows
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bilevel.compiler.pipeline import Image, compile_program
 from bilevel.methods import KKT, BigM, StrongDuality
-from bilevel.optimise import Limits, optimise, pattern_of, polished
-from bilevel.pipeline import Image, compile_program
+from bilevel.search.optimise import Limits, optimise, pattern_of, polished
 from reformulations.programs import BilevelProgram
 from reformulations.tangents import epigraph
 from tests.certificate.games import INF, game

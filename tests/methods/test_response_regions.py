@@ -6,11 +6,11 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from bilevel.highs import HighsOptions
-from bilevel.read import read
-from bilevel.response_boxes import boxed, boxed_below
-from bilevel.response_regions import Region, halves
-from reformulations.high_point import HighPoint, high_point
+from bilevel.language.read import read
+from bilevel.responses.boxes import boxed, boxed_below
+from bilevel.responses.regions import Region, halves
+from bilevel.solvers.highs import HighsOptions
+from reformulations.stored_responses.high_point import HighPoint, high_point
 from tests.problems.library import game, maximise, minimise, rows
 
 OPTIONS = HighsOptions(threads=1)

@@ -10,8 +10,8 @@ import pytest
 from scipy import sparse
 
 import bilevel as bl
-from bilevel import scip
-from bilevel.outcome import HighsOptions, MipProgress
+from bilevel.solvers import scip
+from bilevel.solvers.outcome import HighsOptions, MipProgress
 from reformulations.programs import Columns, Names, Product, Rows
 from reformulations.spatial import Indicators, SpatialProgram
 from tests.problems.generated import price_game

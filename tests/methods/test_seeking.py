@@ -6,10 +6,10 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel.answer import Limits
-from bilevel.certify import certify
-from bilevel.pipeline import Image
-from bilevel.seeking import NODES, Seeker
+from bilevel.certificate.certify import certify
+from bilevel.compiler.pipeline import Image
+from bilevel.search.seeking import NODES, Seeker
+from bilevel.solvers.answer import Limits
 from reformulations.programs import Floats
 from tests.problems.generated import price_game
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bilevel as bl
-from bilevel.answer import Limits
-from bilevel.first_incumbent import first_incumbent
-from bilevel.optimise import optimise
-from bilevel.pipeline import compile_program
+from bilevel.compiler.pipeline import compile_program
+from bilevel.search.first_incumbent import first_incumbent
+from bilevel.search.optimise import optimise
+from bilevel.search.tightening import is_loose, tightened
+from bilevel.solvers.answer import Limits
 from bilevel.testing import Game, by_vertices, declare, enumerated, games, price_games
-from bilevel.tightening import is_loose, tightened
 from reformulations.bounds import CUTOFF
 
 LIMITS = Limits(threads=1)

@@ -11,7 +11,7 @@ import pytest
 from pyomo.contrib.appsi.solvers.highs import Highs
 
 import bilevel as bl
-from bilevel.read import read
+from bilevel.language.read import read
 from models.ev_retailer.data import FOLDER, HOURS, Instance, read_instance
 from models.ev_retailer.day_ahead import day_ahead_price
 from models.ev_retailer.game import ev_retailer
@@ -19,9 +19,9 @@ from models.ev_retailer.outcome import outcome_of, parties_of
 from models.ev_retailer.plans import Evaluator, plan_of, resampled, sampled_in_ball, with_ties_against_retailer
 from models.ev_retailer.responses import best_response
 from models.tables import DataError
-from reformulations.distributions import DistributionBall
 from reformulations.programs import Role
-from reformulations.radii import literature_radii
+from reformulations.sets.distributions import DistributionBall
+from reformulations.sets.radii import literature_radii
 
 GAP = 1e-2
 

@@ -11,8 +11,8 @@ from models.ev_retailer.data import Instance, read_instance
 from models.ev_retailer.game import ev_retailer
 from models.ev_retailer.plans import Evaluator, Plan, plan_of
 from models.ev_retailer.responses import best_response
-from reformulations.distributions import DistributionBall
-from reformulations.radii import literature_radii
+from reformulations.sets.distributions import DistributionBall
+from reformulations.sets.radii import literature_radii
 
 GAP = 1e-3
 

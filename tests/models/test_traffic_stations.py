@@ -12,7 +12,7 @@ import pytest
 from scipy.optimize import minimize
 
 import bilevel as bl
-from bilevel.read import read
+from bilevel.language.read import read
 from models.tables import DataError
 from models.traffic_stations import __main__
 from models.traffic_stations.checks import checks, congestion_margin, one_sided

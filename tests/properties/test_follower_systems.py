@@ -13,12 +13,12 @@ import sympy
 from hypothesis import given, settings
 
 import bilevel as bl
-from bilevel.follower_systems import FollowerSystem, follower_system
-from bilevel.read import Game as ReadGame
-from bilevel.read import read
-from bilevel.symbols import Symbols
+from bilevel.explanation.follower_systems import FollowerSystem, follower_system
+from bilevel.explanation.symbols import Symbols
+from bilevel.language.read import Game as ReadGame
+from bilevel.language.read import read
+from bilevel.language.walk import walk
 from bilevel.testing import Game, declare, games
-from bilevel.walk import walk
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.programs import Role

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bilevel as bl
-from bilevel.read import read
+from bilevel.language.read import read
 from reformulations.covering import covers
 from reformulations.programs import BilevelProgram
 

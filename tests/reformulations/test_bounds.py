@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
-from bilevel.bounding import derive_bounds
+from bilevel.compiler.bounding import derive_bounds
 from bilevel.testing.optima import branch, least
 from reformulations.bases import basis_bounds, independent_directions
 from reformulations.bounds import BASIS, COLUMN, INTERVAL, RELAXATION, USER, Bounds, Source, assumptions, padded

@@ -13,8 +13,8 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 import bilevel as bl
-from bilevel.pipeline import compile_program
-from bilevel.read import read
+from bilevel.compiler.pipeline import compile_program
+from bilevel.language.read import read
 from reformulations.bounds import Bounds, Source
 from reformulations.branching_candidates import candidates
 from reformulations.farkas import Farkas

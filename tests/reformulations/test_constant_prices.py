@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import bilevel as bl
-from bilevel.highs import PersistentHighs
-from bilevel.read import read
-from reformulations.budget import Budget
-from reformulations.constant_prices import constant_prices, coupling_rows, with_priced_recourse
-from reformulations.distributions import DistributionBall
-from reformulations.dualised import UncertainForm, worst_case_rows
+from bilevel.language.read import read
+from bilevel.solvers.highs import PersistentHighs
 from reformulations.programs import Columns, MixedIntegerProgram, Names
-from reformulations.two_stage import TwoStage, master, split
+from reformulations.robust.constant_prices import constant_prices, coupling_rows, with_priced_recourse
+from reformulations.robust.dualised import UncertainForm, worst_case_rows
+from reformulations.robust.two_stage import TwoStage, master, split
+from reformulations.sets.budget import Budget
+from reformulations.sets.distributions import DistributionBall
 from reformulations.uncertainty import Box, UncertaintySet
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
 
-from reformulations.distributions import DistributionBall
-from reformulations.radii import literature_radii
+from reformulations.sets.distributions import DistributionBall
+from reformulations.sets.radii import literature_radii
+from reformulations.sets.vertices import TooManyVertices
 from reformulations.uncertainty import Polyhedron
-from reformulations.vertices import TooManyVertices
 
 
 def random_ball(seed: int, size: int | None = None) -> DistributionBall:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from reformulations.distributions import DistributionBall
 from reformulations.fingerprint import fingerprint
 from reformulations.programs import Columns, Names
+from reformulations.sets.distributions import DistributionBall
 
 
 def columns(lower: float = 0.0, name: str = "x") -> Columns:

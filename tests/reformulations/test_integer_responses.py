@@ -10,13 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bilevel.read import read
-from reformulations.high_point import HighPoint, high_point, relaxed_responses
-from reformulations.integer_responses import Level, block_of, common_divisor, exclusion, level_beyond, objective_step
-from reformulations.intersection_cuts import AT_UPPER, BASIC, Vertex, free_set, intersection_cut
+from bilevel.language.read import read
 from reformulations.refusal import NotApplicable
-from reformulations.response_rules import affine_rule, fixed_rule
-from reformulations.switches import substitutes
+from reformulations.stored_responses.high_point import HighPoint, high_point, relaxed_responses
+from reformulations.stored_responses.integer_responses import (
+    Level,
+    block_of,
+    common_divisor,
+    exclusion,
+    level_beyond,
+    objective_step,
+)
+from reformulations.stored_responses.intersection_cuts import AT_UPPER, BASIC, Vertex, free_set, intersection_cut
+from reformulations.stored_responses.response_rules import affine_rule, fixed_rule
+from reformulations.stored_responses.switches import substitutes
 from tests.problems.interdiction import interdict
 from tests.problems.library import game, maximise, minimise, rows
 

@@ -7,7 +7,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel.read import read
+from bilevel.language.read import read
 from reformulations.arrays import Columns, Names
 from reformulations.bits import Bits
 from reformulations.follower_products import FollowerProducts

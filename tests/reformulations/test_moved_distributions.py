@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from reformulations.cvar import CVaR
-from reformulations.distributions import DistributionBall
-from reformulations.vertices import TooManyVertices
-from reformulations.wasserstein import Wasserstein
+from reformulations.sets.cvar import CVaR
+from reformulations.sets.distributions import DistributionBall
+from reformulations.sets.vertices import TooManyVertices
+from reformulations.sets.wasserstein import Wasserstein
 
 
 def random_ball(seed: int) -> tuple[Wasserstein, np.ndarray]:

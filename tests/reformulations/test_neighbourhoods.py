@@ -6,8 +6,8 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from bilevel.highs import PersistentHighs
-from bilevel.read import read
+from bilevel.language.read import read
+from bilevel.solvers.highs import PersistentHighs
 from reformulations.canonical import Canonical
 from reformulations.kkt import KKT
 from reformulations.neighbourhoods import Neighbourhood, Neighbourhoods

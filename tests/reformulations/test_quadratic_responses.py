@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from scipy import sparse
 
-from bilevel import scip
-from bilevel.outcome import HighsOptions
-from bilevel.read import read
-from reformulations.deep_responses import deep_response
-from reformulations.moving_responses import composed, slopes_of
+from bilevel.language.read import read
+from bilevel.solvers import scip
+from bilevel.solvers.outcome import HighsOptions
 from reformulations.programs import Names, Product, Rows
-from reformulations.quadratic_high_point import QuadraticHighPoint, quadratic_high_point
-from reformulations.quadratic_responses import Response, quadratic_master, response_of
 from reformulations.refusal import NotApplicable
 from reformulations.responses import HeldGame
 from reformulations.sides import sides_of
 from reformulations.spatial import SpatialProgram
+from reformulations.stored_responses.deep_responses import deep_response
+from reformulations.stored_responses.moving_responses import composed, slopes_of
+from reformulations.stored_responses.quadratic_high_point import QuadraticHighPoint, quadratic_high_point
+from reformulations.stored_responses.quadratic_responses import Response, quadratic_master, response_of
 from tests.problems.library import game, minimise, rows
 from tests.properties.nonconvex_games import QuadraticGame, quadratic_games
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reformulations.radii import bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
+from reformulations.sets.radii import bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
 
 
 def coverage(truth: np.ndarray, samples: int, l1: float, linf: float) -> tuple[float, float]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from reformulations.budget import Budget
-from reformulations.distributions import DistributionBall
-from reformulations.linear_sets import LinearSet
-from reformulations.scenario_choice import distinct, extreme_points, farthest, mixtures, near
+from reformulations.robust.scenario_choice import distinct, extreme_points, farthest, mixtures, near
+from reformulations.sets.budget import Budget
+from reformulations.sets.distributions import DistributionBall
+from reformulations.sets.linear_sets import LinearSet
 from reformulations.uncertainty import Box, UncertaintySet
 
 SETS = [

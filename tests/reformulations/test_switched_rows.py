@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bilevel.read import read
+from bilevel.language.read import read
 from bilevel.testing import Game, assert_reformulates, declare, games
 from reformulations.follower_products import FollowerProducts
 from reformulations.programs import BilevelProgram

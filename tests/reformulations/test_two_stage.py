@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from reformulations.independent_sets import IndependentSets
 from reformulations.programs import (
     BilevelProgram,
     Columns,
@@ -17,10 +16,17 @@ from reformulations.programs import (
     Role,
     Rows,
 )
-from reformulations.second_stage import cost_game, elastic_program, recession_program, recourse_program, second_stage
-from reformulations.two_stage import master, split
+from reformulations.robust.second_stage import (
+    cost_game,
+    elastic_program,
+    recession_program,
+    recourse_program,
+    second_stage,
+)
+from reformulations.robust.two_stage import master, split
+from reformulations.sets.independent_sets import IndependentSets
+from reformulations.sets.vertices import TooManyVertices
 from reformulations.uncertainty import Box, Scenarios
-from reformulations.vertices import TooManyVertices
 
 INFINITY = np.inf
 

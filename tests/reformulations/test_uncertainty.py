@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import linprog
 
-from reformulations.budget import Budget
-from reformulations.distributions import DistributionBall
-from reformulations.linear_sets import LinearSet
+from reformulations.sets.budget import Budget
+from reformulations.sets.distributions import DistributionBall
+from reformulations.sets.linear_sets import LinearSet
+from reformulations.sets.vertices import TooManyVertices
 from reformulations.uncertainty import Box, Polyhedron, Scenarios, UncertaintySet
-from reformulations.vertices import TooManyVertices
 
 INF = np.inf
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from reformulations.linear_sets import LinearSet
-from reformulations.vertices import TooManyVertices, polytope_vertices
+from reformulations.sets.linear_sets import LinearSet
+from reformulations.sets.vertices import TooManyVertices, polytope_vertices
 
 INF = np.inf
 

@@ -7,9 +7,9 @@ import pytest
 from scipy import sparse
 from scipy.optimize import linprog
 
-from bilevel.bunches import Bunches
-from bilevel.highs import HighsOptions
-from bilevel.vertex_highs import VertexHighs
+from bilevel.robust.bunches import Bunches
+from bilevel.solvers.highs import HighsOptions
+from bilevel.solvers.vertex_highs import VertexHighs
 from reformulations.programs import Columns, Floats, MixedIntegerProgram, Names, Rows
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyomo.environ as pyo
 import pytest
 
-from bilevel.ccg import CCG, solve_robust
-from bilevel.read import read
+from bilevel.language.read import read
+from bilevel.robust.ccg import CCG, solve_robust
 from tests.robust.test_small_cases import Box, Recourse, Uncertain
 
 

@@ -7,15 +7,15 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
+from bilevel.compiler.pipeline import compile_program
+from bilevel.language.nature import nature_set
+from bilevel.language.penalties import elastic_game
+from bilevel.language.read import read
 from bilevel.methods import KKT
-from bilevel.nature import nature_set
-from bilevel.penalties import elastic_game
-from bilevel.pipeline import compile_program
-from bilevel.read import read
 from reformulations.bounds import Source
-from reformulations.complete_recourse import has_complete_recourse
-from reformulations.second_stage import cost_game, second_stage
-from reformulations.two_stage import split
+from reformulations.robust.complete_recourse import has_complete_recourse
+from reformulations.robust.second_stage import cost_game, second_stage
+from reformulations.robust.two_stage import split
 from tests.robust.test_small_cases import stock
 from tests.robust.test_transportation import OPTIMUM, transportation
 

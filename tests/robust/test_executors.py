@@ -14,11 +14,11 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel.ccg import solve_robust
-from bilevel.read import read
-from bilevel.scenario_tasks import largest
-from reformulations.second_stage import second_stage
-from reformulations.two_stage import split
+from bilevel.language.read import read
+from bilevel.robust.ccg import solve_robust
+from bilevel.robust.scenario_tasks import largest
+from reformulations.robust.second_stage import second_stage
+from reformulations.robust.two_stage import split
 from tests.robust.test_small_cases import stock
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "robust-runs.md"

@@ -18,12 +18,12 @@ import pyomo.environ as pyo
 import pytest
 from scipy.optimize import linprog
 
-from bilevel.ccg import CCG, solve_robust
-from bilevel.certify import certify
+from bilevel.certificate.certify import certify
 from bilevel.game import Follower, Multiplier, Recourse, Uncertain
-from bilevel.read import read
+from bilevel.language.read import read
+from bilevel.robust.ccg import CCG, solve_robust
 from bilevel.uncertainty import Box, DistributionBall
-from reformulations import distributions
+from reformulations.sets import distributions
 
 WORTH = np.array([1.4, 2.0, 2.6, 3.1])
 SIZE = np.array([3.0, 2.0, 2.0, 1.0])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import bilevel as bl
-from bilevel.ccg import CCG, solve_robust
-from bilevel.read import read
+from bilevel.language.read import read
+from bilevel.robust.ccg import CCG, solve_robust
 from tests.robust.test_executors import shops
 from tests.robust.test_transportation import OPTIMUM, transportation
 

@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 import bilevel as bl
-from reformulations.budget import Budget
+from reformulations.sets.budget import Budget
 from reformulations.uncertainty import Box, Polyhedron, UncertaintySet
 
 

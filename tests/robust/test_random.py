@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import LinearConstraint, milp
 
-from bilevel.ccg import CCG, solve_two_stage
-from reformulations.budget import Budget
-from reformulations.distributions import DistributionBall
+from bilevel.robust.ccg import CCG, solve_two_stage
 from reformulations.programs import (
     BilevelProgram,
     Columns,
@@ -24,6 +22,8 @@ from reformulations.programs import (
     Role,
     Rows,
 )
+from reformulations.sets.budget import Budget
+from reformulations.sets.distributions import DistributionBall
 from reformulations.uncertainty import Box, Polyhedron, Scenarios, UncertaintySet
 
 MOST_FIRST, MOST_RECOURSE = 4.0, 6.0

@@ -14,7 +14,7 @@ import pyomo.environ as pyo
 import pytest
 
 import bilevel as bl
-from bilevel.iterations import Iteration
+from bilevel.robust.iterations import Iteration
 from tests.robust import test_integer_recourse as integer_recourse
 from tests.robust import test_wait_and_see as wait_and_see
 from tests.robust.test_small_cases import stock
@@ -63,7 +63,7 @@ KILLED_IN = [
 KILLED = """
 import os, signal, sys
 import bilevel as bl
-from bilevel.iterations import Iteration
+from bilevel.robust.iterations import Iteration
 from tests.robust.test_resume import GAMES
 
 path, last, resume, game = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "resume", sys.argv[4]

@@ -8,8 +8,8 @@ import pytest
 
 from bilevel.errors import InvalidGame
 from bilevel.game import Recourse, Uncertain
-from bilevel.nature import nature_set
-from bilevel.read import read
+from bilevel.language.nature import nature_set
+from bilevel.language.read import read
 from bilevel.uncertainty import (
     Box,
     Budget,

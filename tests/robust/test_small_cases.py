@@ -6,19 +6,19 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from bilevel.ccg import CCG, solve_robust, solve_two_stage
 from bilevel.errors import InvalidGame, NotApplicable, SolverFailure, UnboundedFollower
 from bilevel.game import Follower, Recourse, Uncertain
-from bilevel.generation import generate
-from bilevel.optimise import Limits
-from bilevel.oracles import Attack
-from bilevel.read import read
-from bilevel.recourse import RecourseSolver
-from bilevel.run_state import Setting, State
+from bilevel.language.read import read
+from bilevel.robust.ccg import CCG, solve_robust, solve_two_stage
+from bilevel.robust.generation import generate
+from bilevel.robust.oracles import Attack
+from bilevel.robust.recourse import RecourseSolver
+from bilevel.robust.run_state import Setting, State
+from bilevel.search.optimise import Limits
 from bilevel.uncertainty import Box, Budget, DistributionBall, Scenarios
 from reformulations.programs import Floats
-from reformulations.second_stage import SecondStage, second_stage
-from reformulations.two_stage import split
+from reformulations.robust.second_stage import SecondStage, second_stage
+from reformulations.robust.two_stage import split
 from reformulations.uncertainty import Box as BoxOnArrays
 
 

@@ -18,11 +18,11 @@ import pyomo.environ as pyo
 import pytest
 from scipy.optimize import LinearConstraint, linprog, milp
 
-from bilevel.ccg import CCG, solve_robust
 from bilevel.game import Recourse, Uncertain
-from bilevel.iterations import Iteration
-from bilevel.read import Game, read
-from bilevel.robust_answer import RobustAnswer
+from bilevel.language.read import Game, read
+from bilevel.robust.answer import RobustAnswer
+from bilevel.robust.ccg import CCG, solve_robust
+from bilevel.robust.iterations import Iteration
 from bilevel.uncertainty import Polyhedron
 
 SITES = CUSTOMERS = range(3)

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bilevel as bl
-from bilevel.bilinear_adversary import BilinearAdversary
-from bilevel.late_adversary import Worst
+from bilevel.robust.bilinear_adversary import BilinearAdversary
+from bilevel.robust.late_adversary import Worst
 from reformulations.uncertainty import Box
 
 pytest.importorskip("pyscipopt", reason="continuous sets with uncertain prices are for SCIP, an extra")

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import bilevel as bl
+from bilevel.certificate.worst_case_check import Claim, check_worst_case
 from bilevel.command_line.reports import certificate_report, text_of
-from bilevel.late_adversary import LateAdversary, Worst
-from bilevel.moving_oracle import MovingOracle
-from bilevel.nested_adversary import NestedAdversary
-from bilevel.oracles import Attack, Oracle, VerticesOracle
+from bilevel.language.read import Game, read
 from bilevel.point_check import check_point
-from bilevel.read import Game, read
-from bilevel.recourse import cheapest_afresh
-from bilevel.worst_case_check import Claim, check_worst_case
-from reformulations.distributions import DistributionBall
+from bilevel.robust.late_adversary import LateAdversary, Worst
+from bilevel.robust.moving_oracle import MovingOracle
+from bilevel.robust.nested_adversary import NestedAdversary
+from bilevel.robust.oracles import Attack, Oracle, VerticesOracle
+from bilevel.robust.recourse import cheapest_afresh
 from reformulations.programs import Floats
-from reformulations.second_stage import SecondStage
+from reformulations.robust.second_stage import SecondStage
+from reformulations.sets.distributions import DistributionBall
 from reformulations.uncertainty import Box
 from tests.robust.test_integer_recourse import two_ways
 from tests.robust.test_moving_sets import leak

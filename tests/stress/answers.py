@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bilevel as bl
-from bilevel.certify import Certificate
+from bilevel.certificate.certify import Certificate
 from bilevel.io.declare import declare
 from reformulations.programs import BilevelProgram
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyomo.environ as pyo
 
-from bilevel.read import read
+from bilevel.language.read import read
 from reformulations.programs import BilevelProgram, Names
 from tests.problems.external import declare, declare_special, load_case, load_special
 from tests.problems.library import LIBRARY

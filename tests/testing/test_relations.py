@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bilevel.read import read
+from bilevel.language.read import read
 from bilevel.testing import (
     Flipped,
     Game,

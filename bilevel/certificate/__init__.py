@@ -1,0 +1,1 @@
+"""Points checked against the declared game, and nothing else."""

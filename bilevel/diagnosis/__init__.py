@@ -1,0 +1,1 @@
+"""Why a game has no solution."""

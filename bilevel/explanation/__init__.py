@@ -1,0 +1,1 @@
+"""What was done with a game, in words and in formulas."""

@@ -1,0 +1,1 @@
+"""Games as they are declared: from a Pyomo model to arrays, and values back."""

@@ -1,0 +1,1 @@
+"""Games whose followers are integer or not convex, by searching over their responses."""

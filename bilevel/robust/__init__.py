@@ -1,0 +1,1 @@
+"""Games against the worst case of an uncertainty set, by column-and-constraint generation."""

@@ -1,0 +1,1 @@
+"""The solution of a compiled game: starts, branch and bound, tightening, polishing."""

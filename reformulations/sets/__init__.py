@@ -1,0 +1,1 @@
+"""What nature chooses from."""
