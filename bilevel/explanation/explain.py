@@ -22,7 +22,7 @@ from bilevel.robust.adversaries import adversary_for, waits_and_sees
 from bilevel.robust.games import is_robust
 from bilevel.robust.parametric import split_linear
 from bilevel.robust.static_answer import STATIC, is_static
-from bilevel.search.automatic import choose, compile_choice
+from bilevel.search.automatic import choose, compile_choice, searches_first
 from bilevel.solve import described
 from reformulations.bounds import ARGUMENTS, Source
 from reformulations.canonical import rows_with_own_columns
@@ -33,6 +33,7 @@ from reformulations.robust.two_stage import split
 from reformulations.spatial import SpatialProgram
 
 ROBUST = "column-and-constraint generation (bl.CCG), because nature decides variables"
+SEARCH_FIRST = "bl.solve searches by branching on complementarities before it takes this program; most games end there"
 PARAMETRIC = "parametric column-and-constraint generation (bl.CCG), because nature's set moves with the plan"
 
 
@@ -73,7 +74,9 @@ def explain(
         compiled = compile_read(game, method, threads) if asked else compile_choice(game, choose(game.program), threads)
     except BilevelError as refused:
         return _explained(game, None, f"{type(chosen).__name__} {_asked(method)}", str(refused))
-    return _explained(game, compiled.image, _described(compiled), None)
+    explained = _explained(game, compiled.image, _described(compiled), None)
+    first = () if asked or not searches_first(compiled) else (SEARCH_FIRST,)
+    return replace(explained, notes=(*first, *explained.notes))
 
 
 def _explained_by_responses(game: Game, method: ValueFunction, asked: str) -> Explanation:

@@ -73,6 +73,13 @@ def compile_choice(game: Game, choice: Choice, threads: int | None = None, solve
     return replace(compiled, why=f"chosen because {why}")
 
 
+def searches_first(compiled: Compiled) -> bool:
+    """Tell whether :func:`solve_automatically` searches by branching before it takes the program compiled."""
+    image = compiled.image
+    taken = isinstance(image.method, Branching) or isinstance(image.program, SpatialProgram)
+    return not taken and len(image.mpec.complementarity) <= SEARCHED_PAIRS
+
+
 def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tuple[Compiled, Answer]:
     """Solve a game by the method that its structure asks for.
 
