@@ -23,6 +23,7 @@ from bilevel.solvers.answer import Limits
 from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.interrupts import interruptible
 from reformulations import refusal
+from reformulations.objective_units import objective_units
 from reformulations.programs import LEADER, BilevelProgram, Floats
 from reformulations.responses import HeldGame
 from reformulations.switched_rows import SwitchedRows
@@ -42,8 +43,10 @@ def solve_integer_game(
     program = game.program
     try:
         with interruptible() as stopped:
-            switched = SwitchedRows().apply(program).program
-            answer = search_responses(switched, method, replace(limits, stopped=stopped), progress)
+            stated = SwitchedRows().apply(program).program
+            units = objective_units(stated)
+            stated = stated if units is None else units.apply(stated).program
+            answer = search_responses(stated, method, replace(limits, stopped=stopped), progress)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise

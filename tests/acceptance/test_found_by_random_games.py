@@ -196,3 +196,19 @@ def test_a_follower_that_uses_the_tolerance_of_its_row_still_responds(search: Li
     maximise(m, x - 2 * b)
     solution = bl.solve(m, method=bl.ValueFunction(search=search))
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(3.0, rel=1e-6))
+
+
+@pytest.mark.parametrize("search", ["tree", "rounds"])
+def test_a_follower_that_counts_in_small_units_leaves_the_leader_no_more_room(search: Literal["tree", "rounds"]):
+    """max (2 a + 2 b) / 1e4, 2 a + b <= 5, a <= 2 + x / 2, b in {0, 1}: (2, 1) at both x; the leader min a + x: 2.
+
+    With a room of 1e-9 in that objective the leader had a = 2 - 5e-6.
+    """
+    m = game("small units")
+    x, a, b = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(0, 3)), pyo.Var(domain=pyo.Binary)
+    m.x, m.follower.a, m.follower.b = x, a, b
+    rows(m.follower, 2 * a + b <= 5, a <= 2 + 0.5 * x)
+    maximise(m.follower, 2e-4 * a + 2e-4 * b)
+    minimise(m, a + x)
+    solution = bl.solve(m, method=bl.ValueFunction(search=search))
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(2.0, rel=1e-7))
