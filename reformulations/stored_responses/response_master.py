@@ -25,8 +25,9 @@ def master(relaxation: HighPoint, blocks: Sequence[Block], value_upper: Floats) 
         v <= f(x, y_k(x)) + sum_i M_i d_i,       d_i = 1  ->  a_i x >= t_i,       d_i in {0, 1}
 
     A level that stands in several blocks has one binary; one that a binary of the leader says has none of its
-    own; a higher level implies a lower one of the same row, and opposite ones exclude each other even where they
-    touch, because each means that a row is broken. Every bilevel feasible point is in it, so its optimum is a lower
+    own; a higher level implies a lower one of the same row, and opposite ones exclude each other, even where they
+    touch if their columns are continuous, for then each means that a row is broken by more than nothing; whole ones
+    that touch both hold there. Every bilevel feasible point is in it, so its optimum is a lower
     bound. (Shared binaries for levels: Lozano and Smith, Operations Research 65, 2017, doi:10.1287/opre.2017.1589.)
 
     Parameters
@@ -177,7 +178,7 @@ class _Levels:
         return implied.append(self._relations(first))
 
     def _relations(self, first: int) -> Rows:
-        """Return ``d_high <= d_low`` for neighbours of one form, ``d + d' <= 1`` for opposite ones that touch."""
+        """Return ``d_high <= d_low`` for neighbours of one form, ``d + d' <= 1`` for opposite ones that never meet."""
         forms: dict[tuple[tuple[int, ...], tuple[float, ...]], list[int]] = {}
         for i, level in enumerate(self._written):
             forms.setdefault((level.columns, level.coefficients), []).append(i)
@@ -187,8 +188,9 @@ class _Levels:
             ordered = sorted(members, key=threshold.__getitem__)
             triples += [(low, high, -1.0) for low, high in pairwise(ordered)]
             opposite = forms.get((columns, tuple(-c for c in coefficients)), [])
-            touching = [(i, j) for i in members for j in opposite if i < j and threshold[i] + threshold[j] >= -_TOUCH]
-            triples += [(i, j, 1.0) for i, j in touching]
+            least = _TOUCH if self._is_whole(columns, coefficients) else -_TOUCH
+            excluding = [(i, j) for i in members for j in opposite if i < j and threshold[i] + threshold[j] >= least]
+            triples += [(i, j, 1.0) for i, j in excluding]
         count = len(triples)
         row = np.tile(np.arange(count), 2)
         column = first + np.array([t[0] for t in triples] + [t[1] for t in triples], np.int64)
@@ -197,6 +199,10 @@ class _Levels:
         upper = np.array([max(t[2], 0.0) for t in triples])
         names = Names(count, lambda i: f"levels {triples[i][0] + 1} and {triples[i][1] + 1}")
         return Rows(sparse.csr_array(matrix), np.full(count, -np.inf), upper, names)
+
+    def _is_whole(self, columns: tuple[int, ...], coefficients: tuple[float, ...]) -> bool:
+        """Whether a form has whole values alone, so that a level of it begins at the first value beyond a side."""
+        return bool(self._box.integer[list(columns)].all()) and all(value.is_integer() for value in coefficients)
 
     def binary_of_leader(self, level: Level) -> tuple[int, float, float] | None:
         """Return column, sign and constant where a binary of the leader says the level."""

@@ -212,3 +212,24 @@ def test_a_follower_that_counts_in_small_units_leaves_the_leader_no_more_room(se
     minimise(m, a + x)
     solution = bl.solve(m, method=bl.ValueFunction(search=search))
     assert (solution.status, solution.objective) == ("optimal", pytest.approx(2.0, rel=1e-7))
+
+
+@pytest.mark.parametrize("search", ["tree", "rounds"])
+def test_two_responses_may_be_out_of_reach_at_one_decision_between_them(search: Literal["tree", "rounds"]):
+    """x + 3 a + 2 c = 14, 3 c - 2 x - 3 a <= 10; the follower min (3 + x) a + (2 x - 3) c; 3 x + 2 a + 2 c >= 11.
+
+    At x = 0 it has (2, 4) alone, at 1 it takes (1, 5), at 2 it has (2, 3) alone, at 3 it takes (1, 4), and (3, 3) at -1
+    does not fit the leader, who minimises c - 3 a + 6: 4, 8, 3 and 7. What is played at x = 3 is out of reach for
+    x <= 2, what is played at x = 1 for x >= 2 and x <= 0; the first and the second were held to exclude each other.
+    """
+    m = game("between")
+    x, a, c = pyo.Var(bounds=(-1, 3)), pyo.Var(bounds=(-1, 3)), pyo.Var(bounds=(1, 5))
+    m.x, m.follower.a, m.follower.c = x, a, c
+    for variable in (x, a, c):
+        variable.domain = pyo.Integers
+    rows(m.follower, x + 3 * a + 2 * c == 14, 3 * c - 2 * x - 3 * a <= 10)
+    rows(m, 3 * x + 2 * a + 2 * c >= 11)
+    minimise(m.follower, 3 * a + x * a + 2 * x * c - 3 * c)
+    minimise(m, c - 3 * a + 6)
+    solution = bl.solve(m, method=bl.ValueFunction(search=search))
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(3.0))
