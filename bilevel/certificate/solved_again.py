@@ -111,10 +111,8 @@ class HeldPlan:
         """Return the leader's cost, minimised, as ``constant + price @ u``, all else as in the point."""
         return self._goal(self.nature, self.point)
 
-    def at(self, u: Floats, tolerance: float, options: HighsOptions, loosened: float = 0.0) -> SolvedAgain:
+    def at(self, u: Floats, tolerance: float, options: HighsOptions) -> SolvedAgain:
         """Return what the scenario ``u`` ``(k,)`` costs; rows missed by ``tolerance``, relative, count as held.
-
-        Rows of leader and recourse are ``loosened`` first, absolutely.
 
         Raises
         ------
@@ -129,7 +127,6 @@ class HeldPlan:
         face, face_rows, chosen = responses
         free = np.concatenate([self.recourse, chosen])
         own, (constant, cost) = self._rows(free, point), self._goal(free, point)
-        own = replace(own, lower=own.lower - loosened, upper=own.upper + loosened)
         columns = self.program.columns
         every = Columns(
             np.concatenate([columns.lower[self.recourse], face.lower]),

@@ -45,8 +45,7 @@ class Claim:
     """A plan of a game: its primal-dual point, nature being at what is claimed to be the worst of ``within``.
 
     ``stored`` are scenarios that the run knew, ``worst_bound`` is what it has proven of the worst case, in the leader's
-    sense, None for what the point says. Rows of recourse missed by less than ``loosened`` count as held, where the
-    method says so.
+    sense, None for what the point says.
     """
 
     program: BilevelProgram
@@ -54,7 +53,6 @@ class Claim:
     within: UncertaintySet
     stored: Sequence[Floats] = ()
     worst_bound: float | None = None
-    loosened: float = 0.0
 
     def room(self, claimed: float, tolerance: float, gap: float) -> float:
         """Return by how much a scenario may be worse than what is claimed: what the run left open within its gap."""
@@ -85,7 +83,7 @@ def check_worst_case(
         if dearest is not None and cost <= plan.sense * claimed + found.room:
             return found.report((dearest, cost), "the whole set by one linear program", tried=1, complete=True)
         first = [here] if dearest is None else [dearest, here]
-    trials = _Trials(plan, tolerance, claim.loosened, threads, time.perf_counter() + seconds)
+    trials = _Trials(plan, tolerance, threads, time.perf_counter() + seconds)
     said, complete = _tried(claim, trials, first)
     if not trials.solved:
         return found.report(None, said)
@@ -134,7 +132,6 @@ class _Trials:
 
     plan: HeldPlan
     tolerance: float
-    loosened: float
     threads: int | None
     until: float
     failed: int = 0
@@ -149,7 +146,7 @@ class _Trials:
                 break
             options = HighsOptions(threads=self.threads, gap=_GAP, time_limit=max(left, _MOMENT))
             try:
-                self.solved.append((u, self.plan.at(u, self.tolerance, options, self.loosened)))
+                self.solved.append((u, self.plan.at(u, self.tolerance, options)))
             except BilevelError:
                 self.failed += 1
         return len(self.solved) - before
@@ -180,7 +177,6 @@ def _tried(claim: Claim, trials: _Trials, first: Sequence[Floats]) -> tuple[str,
     if not is_list:
         _climb(within, trials)
     remark = f", {trials.failed} without an answer" if trials.failed else ""
-    remark += f", rows missed by less than {claim.loosened:g} held" if claim.loosened else ""
     if listed is None or not (is_convex or is_list):
         return f"{len(trials.solved)} scenarios solved again (sampled){remark}", False
     what = "scenarios" if is_list else "vertices"

@@ -40,8 +40,6 @@ class RobustAnswer:
         What was not derived, and what is worth knowing about the way.
     way
         How the game was solved, in words.
-    loosened
-        Rows of recourse missed by less count as held in nature's answer.
     source
         The game that ``point`` belongs to: the one asked for, with slacks behind its columns where rows are elastic.
     """
@@ -60,4 +58,3 @@ class RobustAnswer:
     seconds: float
     way: str
     source: BilevelProgram
-    loosened: float = 0.0

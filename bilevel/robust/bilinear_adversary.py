@@ -19,7 +19,7 @@ import numpy as np
 from bilevel.compiler.pipeline import compile_program
 from bilevel.errors import NotApplicable, SolverFailure
 from bilevel.methods import KKT, SOS1
-from bilevel.robust.late_adversary import Worst
+from bilevel.robust.late_adversary import TIGHT, Wanted, Worst
 from bilevel.robust.late_evaluation import LateEvaluation
 from bilevel.robust.oracles import GameOracle
 from bilevel.robust.recourse import VIOLATION, RecourseSolver
@@ -60,7 +60,7 @@ class BilinearAdversary:
         """How the answers are found, in words."""
         return "its bilinear game against the recourse, by spatial branch and bound (SCIP)"
 
-    def worst(self, point: Floats, gap: float, deadline: float | None = None) -> Worst | None:
+    def worst(self, point: Floats, gap: float, deadline: float | None = None, wanted: Wanted = TIGHT) -> Worst | None:
         """Return the worst scenario at the early decisions of ``point`` ``(n,)``, within the relative ``gap``.
 
         Where the deadline passes first, one that is known with the bound that is proven; None where none is.
@@ -72,6 +72,7 @@ class BilinearAdversary:
         SolverFailure
             When SCIP has no answer, or one that the recourse solved again contradicts.
         """
+        del wanted
         threads = self.evaluation.threads
         try:
             priced = priced_stage(self.evaluation.program, self.evaluation.timing, point)

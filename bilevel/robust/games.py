@@ -76,8 +76,7 @@ def solve_robust_game(
             assumptions=answer.assumes,
             threads=limits.threads,
         )
-        known = answer.scenarios, answer.worst_bound, answer.loosened
-        claim = Claim(answer.source, answer.point, set_at(game, answer.point), *known)
+        claim = Claim(answer.source, answer.point, set_at(game, answer.point), answer.scenarios, answer.worst_bound)
         seconds = max(_SHARE * (time.perf_counter() - began), _LEAST_SECONDS)
         certificate = with_worst_case(certificate, claim, seconds, limits.threads)
         point = leading_point(game.program, answer.source, answer.point)

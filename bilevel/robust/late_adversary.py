@@ -10,14 +10,40 @@ import numpy as np
 from bilevel.robust.late_evaluation import LateAnswer, LateEvaluation
 from reformulations.programs import Floats
 
+_MOST_OF_IT = 0.9
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Worst:
-    """The scenario ``(k,)`` that nature answers with, what happens there, and a proven bound of what any costs."""
+    """The scenario ``(k,)`` that nature answers with, what happens there, and a proven bound of what any costs.
+
+    Where that is a limit that no scenario attains, ``nearby`` is one that costs nearly as much.
+    """
 
     scenario: Floats
     late: LateAnswer
     bound: float
+    nearby: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a scenario must cost to stand for a limit.
+
+    Either ``enough``, at which the plan is no better than another, or most of what the limit costs more than ``known``.
+    """
+
+    known: float
+    enough: float
+
+    def of(self, cost: float) -> float:
+        """Return it for a limit of this ``cost``."""
+        known = min(cost, self.known)
+        return min(self.enough, cost if np.isinf(known) else known + _MOST_OF_IT * (cost - known))
+
+
+TIGHT = Wanted(-np.inf, np.inf)
+"""As near as can be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,12 +53,12 @@ class LateAdversary:
     evaluation: LateEvaluation
     points: Floats
 
-    def worst(self, point: Floats, gap: float, deadline: float | None = None) -> Worst | None:
+    def worst(self, point: Floats, gap: float, deadline: float | None = None, wanted: Wanted = TIGHT) -> Worst | None:
         """Return the worst scenario and what happens there; the first without an answer is worst.
 
         After the deadline the worst of those known, without a bound; None where none is.
         """
-        del gap
+        del gap, wanted
         answers: list[LateAnswer] = []
         for u in self.points:
             if deadline is not None and time.perf_counter() > deadline:

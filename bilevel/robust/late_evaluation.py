@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from bilevel.errors import NotApplicable, SolverFailure, UnboundedFollower
 from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from reformulations import refusal
-from reformulations.programs import BilevelProgram, Floats, MixedIntegerProgram
+from reformulations.programs import BilevelProgram, Floats, Integers, MixedIntegerProgram
+from reformulations.robust.excluded_decisions import without_decisions
 from reformulations.robust.late_followers import Timing
 from reformulations.robust.late_responses import LateStage, late_stage, on_optimal_face
 
@@ -38,8 +40,16 @@ class LateEvaluation:
     timing: Timing
     threads: int | None = None
 
-    def answer(self, point: Floats, u: Floats) -> LateAnswer:
-        """Return what happens at the early decisions of ``point`` ``(n,)`` in the scenario ``u`` ``(k,)``."""
+    @property
+    def whole(self) -> Integers:
+        """The integer columns of recourse, among the late ones."""
+        return np.flatnonzero(self.program.columns.integer[self.timing.late])
+
+    def answer(self, point: Floats, u: Floats, excluded: Sequence[Floats] = ()) -> LateAnswer:
+        """Return what happens at the early decisions of ``point`` ``(n,)`` in the scenario ``u`` ``(k,)``.
+
+        Integer recourse takes none of the ``excluded`` decisions, each as long as ``whole``.
+        """
         try:
             stage = late_stage(self.program, self.timing, point, u)
         except refusal.NotApplicable as refused:
@@ -48,12 +58,16 @@ class LateEvaluation:
         if responded is None:
             return _NONE
         program, row_duals, column_duals = responded
+        try:
+            program = without_decisions(program, self.whole, excluded)
+        except refusal.NotApplicable as refused:
+            raise NotApplicable(refused.where, refused.reason) from refused
         outcome = PersistentHighs(program, HighsOptions(gap=_GAP, threads=self.threads)).solve()
         if outcome.status == "infeasible":
             return _NONE
         if outcome.point is None or outcome.objective is None:
             raise SolverFailure(f"the recourse ended as {outcome.status} at a fixed first stage; bound its variables")
-        return LateAnswer(outcome.objective, outcome.point, row_duals, column_duals)
+        return LateAnswer(outcome.objective, outcome.point[: len(self.timing.late)], row_duals, column_duals)
 
     def _responded(self, stage: LateStage) -> tuple[MixedIntegerProgram, Floats, Floats] | None:
         outcome = PersistentHighs(stage.respond, HighsOptions(threads=self.threads)).solve()

@@ -19,19 +19,17 @@ from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
 from bilevel.robust.adversaries import Adversary, adversary_for
 from bilevel.robust.answer import RobustAnswer, RobustStatus
 from bilevel.robust.iterations import Iteration, IterationTable, Kind
-from bilevel.robust.late_adversary import LateAdversary, Worst
+from bilevel.robust.late_adversary import LateAdversary, Wanted, Worst
 from bilevel.robust.late_run import LatePlan, LateRun
 from bilevel.robust.masters import compile_master
-from bilevel.robust.nested_adversary import NestedAdversary
 from bilevel.robust.resume import Files
 from bilevel.robust.saved_runs import SavedPlan, SavedRun
 from bilevel.search.optimise import optimise
 from bilevel.solvers.clock import Clock
 from reformulations import refusal
 from reformulations.programs import LEADER, BilevelProgram, Floats
-from reformulations.robust.inner_masters import VIOLATED
 from reformulations.robust.late_followers import timing_of
-from reformulations.robust.scenario_masters import scenario_master
+from reformulations.robust.scenario_masters import eta_of, scenario_master
 from reformulations.sets.independent_sets import is_finite
 from reformulations.uncertainty import UncertaintySet
 
@@ -138,7 +136,7 @@ def _round(
         return _sterner(run), None
     is_open = bool(np.isinf(attacked.bound) and np.isfinite(attacked.late.cost))
     inexact = answer.status != "optimal" or is_open or run.looseness > _MASTER_SHARE * limits.gap
-    return _continued(run, attacked, inexact=inexact), None
+    return _continued(run, attacked, inexact=inexact)
 
 
 def _attacked(
@@ -151,7 +149,8 @@ def _attacked(
     """Let nature answer a plan (the master, its primal-dual point, its point of the MPEC) and record the round."""
     master, solved, mpec_point = plan
     source, first = _early_point(adversary, solved)
-    worst = adversary.worst(source, _ORACLE_SHARE * clock.limits.gap, clock.deadline(run.patience))
+    wanted = Wanted(float(solved[eta_of(adversary.evaluation.timing)]), run.upper - first)
+    worst = adversary.worst(source, _ORACLE_SHARE * clock.limits.gap, clock.deadline(run.patience), wanted)
     if worst is None:
         return run, None
     if first + worst.bound < run.upper:
@@ -168,17 +167,23 @@ def _master_gap(run: LateRun, gap: float) -> float:
     return max(_MASTER_SHARE * gap, min(0.5 * distance, run.looseness))
 
 
-def _continued(run: LateRun, worst: Worst, *, inexact: bool) -> LateRun:
-    """Store the scenario, or ask the same master again more sternly where it is stored and something was inexact."""
+def _continued(run: LateRun, worst: Worst, *, inexact: bool) -> tuple[LateRun, RobustStatus | None]:
+    """Store the scenario, or ask the same master again more sternly where it is stored and something was inexact.
+
+    A limit is left open where no scenario is near enough to it: rows that are missed by less would count as held.
+    """
+    scenario = worst.scenario if worst.nearby is None else worst.nearby
     for k, u in enumerate(run.stored):
-        if np.max(np.abs(u - worst.scenario)) <= _SAME * (1 + np.max(np.abs(u))):
+        if np.max(np.abs(u - scenario)) <= (_SAME * (1 + np.max(np.abs(u))) if worst.nearby is None else 0.0):
             if inexact:
-                return _sterner(run)
+                return _sterner(run), None
+            if worst.nearby is not None:
+                return run, _OPEN
             raise SolverFailure(
                 f"scenario {k + 1} came back although it is stored, while the bounds are {run.lower:.9g} and "
                 f"{run.upper:.9g}: the solver's tolerances decide; rescale the late rows, or ask for a larger gap"
             )
-    return replace(run, stored=(*run.stored, worst.scenario))
+    return replace(run, stored=(*run.stored, scenario)), None
 
 
 def _sterner(run: LateRun) -> LateRun:
@@ -217,7 +222,8 @@ def _resumed(adversary: Adversary, saved: SavedRun, threads: int | None) -> Late
         image = compile_master(master, None, threads)
         solved = image.source_point(plan.mpec_point)
         source, first = _early_point(adversary, solved)
-        worst = Worst(plan.scenario, game.answer(source, plan.scenario), plan.bound)
+        late = replace(game.answer(source, plan.scenario), cost=plan.value, response=plan.response)
+        worst = Worst(plan.scenario, late, plan.bound)
         best = LatePlan(master, solved, worst, first, plan.mpec_point, plan.stored)
     return LateRun(saved.scenarios, saved.lower, best, image, saved.rounds)
 
@@ -249,7 +255,6 @@ def _answer(adversary: Adversary, run: LateRun, status: RobustStatus, clock: Clo
         seconds=clock.seconds(),
         way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
         source=adversary.evaluation.program,
-        loosened=VIOLATED if isinstance(adversary, NestedAdversary) else 0.0,
     )
 
 

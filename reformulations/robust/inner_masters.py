@@ -2,14 +2,21 @@
 
 At a fixed first stage, with recourse ``(y, w)``, ``w`` integer, and stored decisions ``w^1 .. w^J``::
 
-    max theta   s.t.   theta <= d'u + c'w^j + min_y {b'y : L <= N u + G y + J w^j <= H, l <= y <= h},   u in U
+    sup theta   s.t.   theta <= q_j(u) = d'u + c'w^j + min_y {b'y : N u + G y + J w^j >= g, l <= y <= h},   u in U
 
-The minimum is that of a follower for each ``w^j``. Where it has no answer the bound must be let go, so nothing is
-assumed of ``w^j`` (extended relatively complete recourse): one follower measures the least violation ``t_j`` of the
-rows, another answers to rows loosened by ``t_j``, and a binary frees ``theta`` where ``t_j`` is at least
-:data:`VIOLATED`: up to more than any recourse costs, so that a scenario without recourse is worse than all with one.
+``q_j`` is infinite where ``w^j`` has no answer: nothing is assumed of it (extended relatively complete recourse). It
+has one on a closed set, so that near its border the supremum need not be attained. As each ``q_j`` is lower
+semicontinuous, ``theta`` is approached from ``u'`` along a segment that ends at ``u`` if each ``w^j`` has ``theta <=
+q_j(u)``, or no answer on all of the segment but perhaps at ``u``; and any value that is approached is so along some
+segment. With the least violation ``t_j`` of the rows, the second holds if an optimal dual solution that ``t_j(u)`` and
+``t_j(u')`` share has the values ``t_j(u) >= 0``, ``t_j(u') > 0``. They share one exactly if a least violation
+``(Y, T)`` of the sum of both scenarios can be split into one of each.
 
-Source: Zhao & Zeng, An exact algorithm for two-stage robust optimization with mixed integer recourse problems, 2012.
+A binary for each decision chooses. Where it is one, ``theta`` is free up to more than any recourse costs (a scenario
+without recourse is worse than all with one) and ``t_j(u') >= MISSED``.
+
+Source: Zhao & Zeng, An exact algorithm for two-stage robust optimization with mixed integer recourse problems, 2012;
+decisions without an answer are treated in a way of our own.
 """
 
 from __future__ import annotations
@@ -25,6 +32,7 @@ from reformulations.programs import (
     BilevelProgram,
     Columns,
     Floats,
+    Integers,
     Matrix,
     MultiplierColumns,
     Names,
@@ -34,32 +42,33 @@ from reformulations.programs import (
 )
 from reformulations.refusal import NotApplicable
 from reformulations.robust.late_followers import Timing
+from reformulations.robust.missed_rows import OneWayRows
 from reformulations.robust.scenario_masters import late_goal
 from reformulations.sets.linear_sets import LinearSet
 from reformulations.substitution import objectives_at, rows_at
 
-VIOLATED = 1e-4
-"""An integer decision counts as without an answer where a row is violated by this much at least."""
+MISSED = 1e-5
+"""Decisions have an answer where no scenario lets the rows of all of them be missed by this much at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class LateForms:
-    """The second stage at a fixed first stage: ``lower <= nature @ u + moving @ y + whole @ w <= upper``.
+    """The second stage at a fixed first stage: ``rows`` of nature, of recourse ``y`` and of integer recourse ``w``.
 
     The cost is ``nature_cost @ u + cost @ y + whole_cost @ w + constant``.
     """
 
-    nature: Matrix
-    moving: Matrix
-    whole: Matrix
-    lower: Floats
-    upper: Floats
+    rows: OneWayRows
     nature_cost: Floats
     cost: Floats
     whole_cost: Floats
     constant: float
-    columns: Columns
     whole_columns: Columns
+
+    @property
+    def columns(self) -> Columns:
+        """The continuous columns ``y`` of recourse."""
+        return self.rows.columns
 
 
 def late_forms(program: BilevelProgram, timing: Timing, point: Floats) -> LateForms:
@@ -77,119 +86,197 @@ def late_forms(program: BilevelProgram, timing: Timing, point: Floats) -> LateFo
     if len(rows.products) or len(goal.products):
         raise NotApplicable("recourse", "nature multiplies integer recourse; only right-hand sides may be uncertain")
     integer = program.columns.integer[timing.late]
-    smooth, whole = timing.late[~integer], timing.late[integer]
+    groups = timing.nature, timing.late[~integer], timing.late[integer]
     matrix, cost = rows.matrix[kept], np.asarray(goal.linear.toarray()).ravel()
+    of_nature, moving, whole = (sparse.csr_array(matrix[:, group]) for group in groups)
+    nature_cost, own_cost, whole_cost = (cost[group] for group in groups)
+    columns = _taken(program.columns, groups[1])
     return LateForms(
-        sparse.csr_array(matrix[:, timing.nature]),
-        sparse.csr_array(matrix[:, smooth]),
-        sparse.csr_array(matrix[:, whole]),
-        rows.lower[kept],
-        rows.upper[kept],
-        cost[timing.nature],
-        cost[smooth],
-        cost[whole],
+        OneWayRows.of((of_nature, moving, whole), rows.lower[kept], rows.upper[kept], columns),
+        nature_cost,
+        own_cost,
+        whole_cost,
         float(goal.constant[0]),
-        _taken(program.columns, smooth),
-        _taken(program.columns, whole),
+        _taken(program.columns, groups[2]),
     )
 
 
-def inner_master(forms: LateForms, within: LinearSet, decisions: Sequence[Floats]) -> BilevelProgram:
-    """Return nature's game against the stored ``decisions``; its first columns are ``u``.
+@dataclass(frozen=True, slots=True)
+class InnerMaster:
+    """Nature's game: its first columns are ``u``, column ``freed[j]`` is one where decision ``j`` has no answer."""
+
+    program: BilevelProgram
+    freed: Integers
+
+
+def inner_master(forms: LateForms, within: LinearSet, decisions: Sequence[Floats]) -> InnerMaster:
+    """Return nature's game against the stored ``decisions``, one at least.
 
     Raises
     ------
     NotApplicable
         When the bounds of recourse do not bound its cost.
     """
-    low, most = _cost_range(forms, within)
+    box, count = _box(within), len(decisions)
+    low, most = _cost_range(forms, box)
     # a scenario without an answer must be worth more than the dearest with one, or that one would hide it
     high = most + max(1.0, most - low, 1e-3 * abs(most))
-    k, q, m = within.matrix.shape[1], len(forms.columns), len(forms.lower)
-    block = 2 * q + 2  # y, then the violation with its own y', then the binary
-    width = k + 1 + len(decisions) * block
-    columns, none, one = forms.columns, np.zeros(1), np.ones(1)
-    lower = [within.column_lower, np.array([low])] + [columns.lower, none, columns.lower, none] * len(decisions)
-    upper = [within.column_upper, np.array([high])] + [columns.upper, np.inf * one, columns.upper, one] * len(decisions)
-    integer, owner = np.zeros(width, bool), np.zeros(width, np.int64)
-    names = _names(len(within.lower), "row of the set")
-    parts = [Rows(_at(within.matrix, 0, width), within.lower, within.upper, names)]
-    row_owner = [np.zeros(len(within.lower), np.int64)]
-    goals = np.zeros((1 + 2 * len(decisions), width))
-    goals[0, k] = 1.0
-    own = np.flatnonzero(np.diff(forms.moving.indptr))
-    for j, w in enumerate(decisions):
-        y, t, measured, free = (k + 1 + j * block + step for step in (0, q, q + 1, 2 * q + 1))
-        integer[free], owner[y:t], owner[t:free] = True, 1 + 2 * j, 2 + 2 * j
-        goals[1 + 2 * j, y:t], goals[2 + 2 * j, t] = forms.cost, 1.0
-        shift = np.asarray(forms.whole @ w)
-        answer, measure = ((forms.nature, 0), (forms.moving, y)), ((forms.nature, 0), (forms.moving, measured))
-        parts.append(_elastic(forms, answer, own, shift, t, width))
-        parts.append(_elastic(forms, measure, np.arange(m), shift, t, width))
-        row_owner += [np.full(len(parts[-2]), 1 + 2 * j), np.full(len(parts[-1]), 2 + 2 * j)]
-        bound, switch = np.zeros(width), np.zeros(width)
-        bound[: within.dimension], bound[k], bound[y:t] = -forms.nature_cost, 1.0, -forms.cost
-        bound[free], switch[t], switch[free] = low - high, 1.0, -VIOLATED
-        side, both = float(forms.whole_cost @ w) + forms.constant, sparse.csr_array(np.stack([bound, switch]))
-        parts.append(Rows(both, np.array([-np.inf, 0.0]), np.array([side, np.inf]), _names(2, "decision")))
-        row_owner.append(np.zeros(2, np.int64))
-    rows = parts[0]
-    for part in parts[1:]:
-        rows = rows.append(part)
-    return BilevelProgram(
-        players=["nature", *(f"{what} {j + 1}" for j in range(len(decisions)) for what in ("recourse", "violation"))],
-        roles=np.array([Role.LEADER] + [Role.FOLLOWER] * (2 * len(decisions))),
-        columns=Columns(np.concatenate(lower), np.concatenate(upper), integer, _names(width, "column")),
-        column_owner=owner,
+    blocks = [_block(forms, within, box, w, (low, high)) for w in decisions]
+    shared, own = 2 * within.matrix.shape[1] + 1, len(blocks[0].columns)
+    ends = sparse.csr_array(sparse.block_diag([within.matrix, within.matrix]))
+    matrix = sparse.vstack(
+        [
+            sparse.hstack([ends, sparse.csr_array((ends.shape[0], 1 + count * own))]),
+            sparse.hstack(
+                [
+                    sparse.vstack([block.shared for block in blocks]),
+                    sparse.block_diag([block.own for block in blocks]),
+                ]
+            ),
+        ]
+    )
+    rows = Rows(
+        sparse.csr_array(matrix.tocsr()),
+        np.concatenate([np.tile(within.lower, 2), *(block.lower for block in blocks)]),
+        np.concatenate([np.tile(within.upper, 2), *(block.upper for block in blocks)]),
+        _names(matrix.shape[0], "row"),
+    )
+    first = Columns(
+        np.concatenate([np.tile(within.column_lower, 2), [low]]),
+        np.concatenate([np.tile(within.column_upper, 2), [high]]),
+        np.zeros(shared, bool),
+        _names(shared, "column"),
+    )
+    columns, owner, row_owner = first, [np.zeros(shared, np.int64)], [np.zeros(ends.shape[0], np.int64)]
+    goals = np.zeros((1 + 2 * count, shared + count * own))
+    goals[0, shared - 1] = 1.0
+    for j, block in enumerate(blocks):
+        columns = columns.append(block.columns)
+        owner.append(np.where(block.column_player > 0, block.column_player + 2 * j, 0))
+        row_owner.append(np.where(block.row_player > 0, block.row_player + 2 * j, 0))
+        goals[1 + 2 * j : 3 + 2 * j, shared + j * own : shared + (j + 1) * own] = block.goals
+    program = BilevelProgram(
+        players=["nature", *(f"{what} {j + 1}" for j in range(count) for what in ("recourse", "violation"))],
+        roles=np.array([Role.LEADER] + [Role.FOLLOWER] * (2 * count)),
+        columns=columns,
+        column_owner=np.concatenate(owner),
         rows=rows,
         row_owner=np.concatenate(row_owner),
-        objectives=Objectives(np.r_[-1.0, np.ones(2 * len(decisions))], np.zeros(len(goals)), sparse.csr_array(goals)),
-        multipliers=MultiplierColumns(np.empty(0, np.int64), sparse.csr_array((0, len(rows) + 2 * width))),
+        objectives=Objectives(np.r_[-1.0, np.ones(2 * count)], np.zeros(len(goals)), sparse.csr_array(goals)),
+        multipliers=MultiplierColumns(np.empty(0, np.int64), sparse.csr_array((0, len(rows) + 2 * len(columns)))),
+    )
+    return InnerMaster(program, shared + own * np.arange(1, count + 1) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The columns and rows of one decision: ``lower <= shared @ (u, u', theta) + own @ columns <= upper``.
+
+    Player 1 answers, player 2 measures the violation, 0 is nature; ``goals`` ``(2, n)`` are what 1 and 2 minimise.
+    """
+
+    columns: Columns
+    shared: Matrix
+    own: Matrix
+    lower: Floats
+    upper: Floats
+    column_player: Integers
+    row_player: Integers
+    goals: Floats
+
+
+def _block(
+    forms: LateForms, within: LinearSet, box: tuple[Floats, Floats], w: Floats, worth: tuple[float, float]
+) -> _Block:
+    """Return the block of the decision ``w``, with these columns.
+
+    ::
+
+    y         its answer at u                         a   what loosens the rows of the answer
+    (Y, T)    the least violation at u and u'         s   what loosens the split
+    (z, t)    the part of it that belongs to u        b   1 where the decision has no answer
+    """
+    rows, columns = forms.rows, forms.columns
+    q, m, lifted = len(columns), len(rows.least), within.matrix.shape[1] - within.dimension
+    side = rows.least - np.asarray(rows.whole @ w)
+    least, greatest = activity_range(rows.nature, *box)
+    middle = np.clip(0.0, columns.lower, columns.upper)
+    missed = float(np.max(side - least - rows.moving @ middle, initial=0.0))
+    far = float(np.max(greatest - least, initial=0.0))
+    low, high = worth
+    n = sparse.csr_array(sparse.hstack([rows.nature, sparse.csr_array((m, lifted))]))
+    g, e, own = rows.moving, sparse.csr_array(np.ones((m, 1))), np.flatnonzero(np.diff(rows.moving.indptr))
+    unit, one = sparse.csr_array(sparse.eye_array(q)), sparse.csr_array(np.ones((1, 1)))
+    price = sparse.csr_array(np.append(forms.nature_cost, np.zeros(lifted))[np.newaxis])
+    cost = sparse.csr_array(forms.cost[np.newaxis])
+    table: list[list[Matrix | None]] = [  # u, u', theta, y, Y, T, z, t, a, s, b
+        [n[own], None, None, g[own], None, None, None, None, e[own], None, None],
+        [n, n, None, None, g, e, None, None, None, None, None],
+        [n, None, None, None, None, None, g, e, None, e, None],
+        [None, n, None, None, g, e, -g, -e, None, e, None],
+        [None, None, None, None, unit, None, -unit, None, None, None, None],
+        [None, None, None, None, None, one, None, -one, None, None, -MISSED * one],
+        [None, None, None, None, None, None, None, None, -one, None, missed * one],
+        [None, None, None, None, None, None, None, None, None, -one, -far * one],
+        [price, None, -one, cost, None, None, None, None, None, None, (high - low) * one],
+    ]
+    matrix = sparse.csr_array(sparse.block_array(table, format="csr"))
+    shared, paid = 2 * within.matrix.shape[1] + 1, float(forms.whole_cost @ w) + forms.constant
+    heights = [len(own), m, m, m, q, 4]
+    lower = np.concatenate([side[own], 2 * side, side, side, columns.lower, [0.0, 0.0, -far, -paid]])
+    upper = np.full(len(lower), np.inf)
+    upper[-4 - q : -4] = columns.upper
+    width = 3 * q + 5
+    integer, none = np.zeros(width, bool), np.zeros(q)
+    integer[-1] = True
+    return _Block(
+        columns=Columns(
+            np.concatenate([columns.lower, 2 * columns.lower, [0.0], columns.lower, np.zeros(4)]),
+            np.concatenate([columns.upper, 2 * columns.upper, [np.inf], columns.upper, [np.inf, missed, far, 1.0]]),
+            integer,
+            _names(width, "column"),
+        ),
+        shared=sparse.csr_array(matrix[:, :shared]),
+        own=sparse.csr_array(matrix[:, shared:]),
+        lower=lower,
+        upper=upper,
+        column_player=np.repeat([1, 2, 0], [q, q + 1, q + 4]),
+        row_player=np.repeat([1, 2, 0, 0, 0, 0], heights),
+        goals=np.stack(
+            [np.concatenate([forms.cost, np.zeros(2 * q + 5)]), np.concatenate([none, none, [1.0], none, np.zeros(4)])]
+        ),
     )
 
 
-def _cost_range(forms: LateForms, within: LinearSet) -> tuple[float, float]:
-    size = within.dimension
+def _box(within: LinearSet) -> tuple[Floats, Floats]:
+    """Return bounds ``(k,)`` of nature's variables, by linear programs where the set does not tell."""
+    k = within.dimension
+    lower, upper = within.column_lower[:k].copy(), within.column_upper[:k].copy()
+    for i in range(k):
+        direction = np.zeros(k)
+        direction[i] = 1.0
+        if not np.isfinite(upper[i]):
+            upper[i] = within.maximiser(direction)[i]
+        if not np.isfinite(lower[i]):
+            lower[i] = within.maximiser(-direction)[i]
+    return lower, upper
+
+
+def _cost_range(forms: LateForms, box: tuple[Floats, Floats]) -> tuple[float, float]:
     cost = np.concatenate([forms.nature_cost, forms.cost, forms.whole_cost])[np.newaxis]
     least, most = activity_range(
         sparse.csr_array(cost),
-        np.concatenate([within.column_lower[:size], forms.columns.lower, forms.whole_columns.lower]),
-        np.concatenate([within.column_upper[:size], forms.columns.upper, forms.whole_columns.upper]),
+        np.concatenate([box[0], forms.columns.lower, forms.whole_columns.lower]),
+        np.concatenate([box[1], forms.columns.upper, forms.whole_columns.upper]),
     )
     if not np.isfinite(least[0]) or not np.isfinite(most[0]):
         raise NotApplicable("recourse", "it is integer, so its cost must be bounded; give its variables finite bounds")
     return float(least[0]) + forms.constant, float(most[0]) + forms.constant
 
 
-def _elastic(
-    forms: LateForms, matrices: tuple[tuple[Matrix, int], ...], kept: np.ndarray, shift: Floats, t: int, width: int
-) -> Rows:
-    """Return the rows loosened by the column ``t``, one side each."""
-    activity = sparse.csr_array((len(forms.lower), width))
-    for matrix, start in matrices:
-        activity = sparse.csr_array(activity + _at(matrix, start, width))
-    below, above = (kept[np.isfinite(side[kept])] for side in (forms.lower, forms.upper))
-    count = len(below) + len(above)
-    entries = (np.repeat([1.0, -1.0], [len(below), len(above)]), (np.arange(count), np.full(count, t)))
-    loose = sparse.coo_array(entries, shape=(count, width))
-    matrix = sparse.vstack([activity[below], activity[above]], format="csr") + loose.tocsr()
-    return Rows(
-        sparse.csr_array(matrix),
-        np.concatenate([(forms.lower - shift)[below], np.full(len(above), -np.inf)]),
-        np.concatenate([np.full(len(below), np.inf), (forms.upper - shift)[above]]),
-        _names(count, "loosened row"),
-    )
-
-
-def _at(matrix: Matrix, start: int, width: int) -> Matrix:
-    entries = matrix.tocoo()
-    moved = sparse.coo_array((entries.data, (entries.row, entries.col + start)), shape=(matrix.shape[0], width))
-    return sparse.csr_array(moved.tocsr())
-
-
 def _names(count: int, what: str) -> Names:
     return Names(count, lambda i: f"{what} {i}")
 
 
-def _taken(columns: Columns, kept: np.ndarray) -> Columns:
+def _taken(columns: Columns, kept: Integers) -> Columns:
     return Columns(columns.lower[kept], columns.upper[kept], columns.integer[kept], columns.names.take(kept))

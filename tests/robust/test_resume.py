@@ -16,6 +16,7 @@ import pytest
 import bilevel as bl
 from bilevel.robust.iterations import Iteration
 from tests.robust import test_integer_recourse as integer_recourse
+from tests.robust import test_recourse_that_fails as recourse_that_fails
 from tests.robust import test_wait_and_see as wait_and_see
 from tests.robust.test_small_cases import stock
 from tests.robust.test_transportation import OPTIMUM, transportation
@@ -36,7 +37,7 @@ def waiting() -> tuple[pyo.ConcreteModel, dict[str, object]]:
 
 
 def whole_ways() -> tuple[pyo.ConcreteModel, dict[str, object]]:
-    """Integer recourse over a polyhedron that fails for two of the three plans, 4 rounds, optimum 6.111."""
+    """Integer recourse over a polyhedron that fails for two of the three plans, 3 rounds, optimum 6.111."""
     slope = np.array([[[-2, 0], [-2, 3]], [[2, 2], [-2, 2]], [[0, 1], [2, 2]]], float)
     level = np.array([[2, 0], [1, 1], [-2, 2]], float)
     return integer_recourse.model_of(integer_recourse.Case(np.zeros(3), slope, level, 2.5, "polyhedron")), {}
@@ -47,8 +48,13 @@ def two_ways() -> tuple[pyo.ConcreteModel, dict[str, object]]:
     return integer_recourse.two_ways(bl.uncertainty.Box(0, 2)), {}
 
 
-GAMES = {"located": located, "waiting": waiting, "two_ways": two_ways, "whole_ways": whole_ways}
-LATE = {"waiting": (4, 6.0), "two_ways": (2, 1.15), "whole_ways": (4, 6 + 1 / 9)}
+def jump() -> tuple[pyo.ConcreteModel, dict[str, object]]:
+    """Integer recourse whose worst case is a limit, 6 rounds that come nearer to it, optimum 2.75."""
+    return recourse_that_fails.stairs(1.4, fall=0.75), {}
+
+
+GAMES = {"located": located, "waiting": waiting, "two_ways": two_ways, "whole_ways": whole_ways, "jump": jump}
+LATE = {"waiting": (4, 6.0), "two_ways": (2, 1.15), "whole_ways": (3, 6 + 1 / 9), "jump": (6, 2.75)}
 """Rounds and optimum."""
 
 KILLED_IN = [
@@ -56,7 +62,8 @@ KILLED_IN = [
     ("two_ways", 2),
     *(pytest.param("waiting", round_, marks=pytest.mark.long) for round_ in (1, 3, 4)),
     pytest.param("two_ways", 1, marks=pytest.mark.long),
-    *(pytest.param("whole_ways", round_, marks=pytest.mark.long) for round_ in (1, 2, 3, 4)),
+    *(pytest.param("jump", round_, marks=pytest.mark.long) for round_ in (1, 2, 3, 4, 5, 6)),
+    *(pytest.param("whole_ways", round_, marks=pytest.mark.long) for round_ in (1, 2, 3)),
 ]
 
 # the process kills itself inside the report of a round, before the state of that round is saved

@@ -49,7 +49,9 @@ def test_the_worst_case_is_inside_the_set() -> None:
 def test_a_price_that_nature_overlooks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were u = 0, z = 2 would cost 4; u = 1.5 makes that 4 + 1.5 * 1.5, and both ends less."""
 
-    def worst(self: BilinearAdversary, point: np.ndarray, gap: float, deadline: float | None = None) -> Worst:
+    def worst(
+        self: BilinearAdversary, point: np.ndarray, gap: float, deadline: float | None = None, known: float = 0
+    ) -> Worst:
         late = self.evaluation.answer(point, np.zeros(1))
         return Worst(np.zeros(1), late, late.cost)
 
