@@ -1,4 +1,4 @@
-"""Units in which the data of a game are near one: factors by least squares of logarithms.
+"""Units in which the data of a game or a program are near one: factors by least squares of logarithms.
 
 With coefficients ``a_ij`` of rows and of followers' objectives (``i``) on columns (``j``), factors ``exp(rho_i)`` and
 ``exp(gamma_j)``::
@@ -17,8 +17,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import lsqr
 
-from reformulations.arrays import Floats, Integers, Matrix, Product
-from reformulations.programs import LEADER, BilevelProgram
+from reformulations.arrays import Columns, Floats, Integers, Matrix, Product, Rows
+from reformulations.program_units import ProgramUnits
+from reformulations.programs import LEADER, BilevelProgram, MixedIntegerProgram
 from reformulations.scaling import Scaled
 
 SMALLEST, LARGEST = 5e-4, 2e3
@@ -47,12 +48,38 @@ def better_units(program: BilevelProgram) -> Scaled | None:
         _linear(_only(program.objectives.linear, followers), m, m + players),
         _bilinear(program.objectives.products.take(followers[program.objectives.products.index]), m, m + players),
     ]
-    sizes = np.concatenate([log for log, *_ in terms])
-    if not len(sizes) or (sizes.min() >= np.log(SMALLEST) and sizes.max() <= np.log(LARGEST)):
+    if _are_near_one(terms):
         return None
-    factors = _least_squares(terms, _sides(program, m + players), m + players + n, _fixed(program))
-    powers = np.exp2(np.clip(np.rint(factors / np.log(2.0)), -FARTHEST, FARTHEST))
+    sides = _sides(program.rows, program.columns, m + players)
+    powers = _powers(_least_squares(terms, sides, m + players + n, _fixed(program)))
     return Scaled(powers[:m], powers[m + players :], powers[m : m + players])
+
+
+def better_program_units(program: MixedIntegerProgram) -> ProgramUnits | None:
+    """Return factors, powers of two, that bring a program's data near one; None where they are within range."""
+    m, n = len(program.rows), len(program.columns)
+    cost: Matrix = sparse.csr_array(program.cost[np.newaxis])
+    terms = [
+        _linear(program.rows.matrix, 0, m + 1),
+        _bilinear(program.rows.products, 0, m + 1),
+        _linear(cost, m, m + 1),
+        _bilinear(program.products, m, m + 1),
+    ]
+    if _are_near_one(terms):
+        return None
+    fixed = np.concatenate([np.zeros(m + 1, bool), program.columns.integer])
+    powers = _powers(_least_squares(terms, _sides(program.rows, program.columns, m + 1), m + 1 + n, fixed))
+    return ProgramUnits(powers[:m], powers[m + 1 :], float(powers[m]))
+
+
+def _are_near_one(terms: list[Terms]) -> bool:
+    sizes = np.concatenate([log for log, *_ in terms])
+    return not len(sizes) or bool(sizes.min() >= np.log(SMALLEST) and sizes.max() <= np.log(LARGEST))
+
+
+def _powers(factors: Floats) -> Floats:
+    """Return the nearest powers of two of logarithms."""
+    return np.asarray(np.exp2(np.clip(np.rint(factors / np.log(2.0)), -FARTHEST, FARTHEST)))
 
 
 def _only(matrix: Matrix, rows: np.ndarray) -> Matrix:
@@ -70,12 +97,12 @@ def _bilinear(products: Product, first: int, columns: int) -> Terms:
     return np.log(np.abs(products.value)), first + products.index, columns + products.left, columns + products.right
 
 
-def _sides(program: BilevelProgram, columns: int) -> tuple[Floats, Integers, Floats]:
+def _sides(rows: Rows, boxes: Columns, columns: int) -> tuple[Floats, Integers, Floats]:
     """Return logarithms of finite sides and bounds, the unknown of each, and its sign."""
     found = []
     for first, sign, lower, upper in (
-        (0, 1.0, program.rows.lower, program.rows.upper),
-        (columns, -1.0, program.columns.lower, program.columns.upper),
+        (0, 1.0, rows.lower, rows.upper),
+        (columns, -1.0, boxes.lower, boxes.upper),
     ):
         largest = np.maximum(
             np.where(np.isfinite(lower), np.abs(lower), 0), np.where(np.isfinite(upper), np.abs(upper), 0)

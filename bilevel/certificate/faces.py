@@ -10,12 +10,15 @@ from scipy import sparse
 from bilevel.certificate.respond import Answered
 from bilevel.errors import SolverFailure
 from bilevel.solvers.outcome import Outcome
+from reformulations.equilibration import better_program_units
 from reformulations.programs import Columns, Integers, Matrix, MixedIntegerProgram, Names, Product, Rows
 from reformulations.responses import HeldGame, optimal_face
 from reformulations.spatial import SpatialProgram
 
 ROOM = 1e-7
-"""Multipliers below this count as zero when the optimal face is drawn, as in HiGHS' dual feasibility."""
+"""Multipliers below this count as zero when the optimal face is drawn, as in HiGHS' dual feasibility.
+
+In units in which the follower's data are near one, in which it was solved."""
 
 TIED = 1e-8
 """Responses of a follower that is not convex are ties within this of its optimum, relative to ``1 + |optimum|``."""
@@ -69,9 +72,12 @@ def _face_of(held: HeldGame, answer: Answered) -> tuple[Columns, Rows, Integers]
     here, best = held.point[responses.columns], program.objective(optimum)
     near = program.objective(here) - best <= _NEAR * (1 + abs(best))
     at = here if near else optimum
+    units, duals, size = better_program_units(program), (outcome.row_duals, outcome.column_duals), np.abs(at)
+    if units is not None:
+        duals, size = units.multipliers(*duals), size / units.columns
     # HiGHS solves quadratic programs with 1e-7 added to the curvature, which its multipliers show
-    noise = 10 * ROOM * (1 + np.abs(at).max(initial=0.0)) if len(program.products) else ROOM
-    return (*optimal_face(program, at, outcome.row_duals, outcome.column_duals, noise), responses.columns)
+    noise = 10 * ROOM * (1 + size.max(initial=0.0)) if len(program.products) else ROOM
+    return (*optimal_face(program, at, *duals, noise), responses.columns)
 
 
 def _near_optimal(program: SpatialProgram, optimum: float) -> tuple[Columns, Rows]:

@@ -13,6 +13,7 @@ from bilevel.solvers.highs import PersistentHighs
 from bilevel.solvers.outcome import HighsOptions, Outcome
 from reformulations import refusal
 from reformulations.convexity import convex_terms
+from reformulations.equilibration import better_program_units
 from reformulations.programs import Booleans, Floats, Integers, MixedIntegerProgram, Product, Role
 from reformulations.responses import (
     HeldGame,
@@ -135,12 +136,9 @@ def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answere
     except refusal.NotApplicable as refused:
         return Answered(players, None, None, str(refused))
     program = responses.program
-    here = held.point[responses.columns]
+    here, whole = held.point[responses.columns], bool(program.columns.integer.any())
     try:
-        solver = PersistentHighs(_switched(program), options)
-        if program.columns.integer.any():
-            solver.set_start(here)  # HiGHS checks it, and proves that nothing is better
-        outcome = solver.solve()
+        outcome = _integer_optimum(program, here, options) if whole else _continuous_optimum(program, options)
     except BilevelError as failure:
         return _bounded_by_tangent(Answered(players, responses, None, str(failure)), here, options)
     remark = "" if outcome.status == "optimal" else f"solved again, it is {outcome.status.replace('_', ' ')}"
@@ -152,13 +150,38 @@ def _answer(held: HeldGame, players: Integers, options: HighsOptions) -> Answere
     return answer
 
 
-def _switched(program: MixedIntegerProgram) -> MixedIntegerProgram:
-    """Return an integer follower's program, its own large coefficients of integers as small as they may be.
+def _integer_optimum(program: MixedIntegerProgram, here: Floats, options: HighsOptions) -> Outcome:
+    """Solve an integer follower's program, its own large coefficients of integers as small as they may be.
 
     With those of a user's big-M a solver calls a response optimal that lets through what it shuts off.
     """
-    rows = with_smaller_switches(program.rows, program.columns) if program.columns.integer.any() else program.rows
-    return program if rows is program.rows else replace(program, rows=rows)
+    smaller = replace(program, rows=with_smaller_switches(program.rows, program.columns))
+    solver = PersistentHighs(smaller, options)
+    solver.set_start(here)  # HiGHS checks it, and proves that nothing is better
+    return solver.solve()
+
+
+def _continuous_optimum(program: MixedIntegerProgram, options: HighsOptions) -> Outcome:
+    """Solve a continuous follower's program in units in which its data are near one.
+
+    HiGHS takes multipliers of the wrong sign for zero up to an absolute tolerance.
+    """
+    units = better_program_units(program)
+    if units is None:
+        return PersistentHighs(program, options).solve()
+    found = PersistentHighs(units.apply(program), options).solve()
+    point = None if found.point is None else units.columns * found.point
+    row_duals, column_duals = found.row_duals, found.column_duals
+    if row_duals is not None and column_duals is not None:
+        row_duals, column_duals = units.source_multipliers(row_duals, column_duals)
+    return replace(
+        found,
+        point=point,
+        objective=None if point is None else program.objective(point),
+        bound=found.bound / units.objective,
+        row_duals=row_duals,
+        column_duals=column_duals,
+    )
 
 
 def _bounded_by_tangent(answer: Answered, point: Floats, options: HighsOptions) -> Answered:

@@ -48,6 +48,21 @@ def test_without_indifference_there_is_no_gap() -> None:
     assert (found.optimistic, found.gap) == (pytest.approx(4.5), pytest.approx(0, abs=1e-9))
 
 
+@pytest.mark.parametrize("size", [1.0, 1e6])
+def test_a_multiplier_that_is_small_by_the_unit_of_its_row_is_one(size: float) -> None:
+    """Follower: max -y / 10, 2 y >= -x, -1 <= y <= 0. At x = 1 it has one answer, y = -1/2, for the multiplier -1/20.
+
+    With the row a million times as large the multiplier is -5e-8, below what HiGHS takes for zero.
+    """
+    program = game(
+        players={"leader": ("min", {"y": 1}), "follower": ("max", {"y": -0.1})},
+        columns={"x": ("leader", 0, 1), "y": ("follower", -1, 0)},
+        rows={"row": ("follower", {"x": size, "y": 2 * size}, 0, INF)},
+    )
+    found = ties(program, x=1, y=-0.5, row=-0.05 / size)
+    assert (found.optimistic, found.pessimistic) == (pytest.approx(-0.5), pytest.approx(-0.5))
+
+
 def test_leader_rows_bind_the_best_response_only_and_broken_ones_are_named() -> None:
     """Deliveries up to 3: the best fitting response is worth 3. A leader who pays for q would meet 5 > 3."""
     found = ties(price_game(limit=3), p=1, q=3, o=2, need=1)

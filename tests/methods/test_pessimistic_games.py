@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 import bilevel as bl
-from bilevel.testing import Game, by_value_function, declare, degenerate_games
+from bilevel.testing import Game, badly_scaled, by_value_function, declare, degenerate_games
 
 
 def zeng() -> pyo.ConcreteModel:
@@ -72,11 +72,14 @@ def test_price_games_are_refused_by_name() -> None:
         bl.solve(m, pessimistic=True)
 
 
-def check(game: Game) -> str:
-    """Compare with the worst of the optimal responses to each decision, found by linear programs."""
+def check(game: Game, stated: Game | None = None) -> str:
+    """Compare with the worst of the optimal responses to each decision, found by linear programs.
+
+    ``stated`` is the game in other units.
+    """
     expected = by_value_function(game, worst=True)
     try:
-        solution = bl.solve(declare(game), pessimistic=True, threads=1)
+        solution = bl.solve(declare(stated or game), pessimistic=True, threads=1)
     except (bl.InfeasibleFollower, bl.InfeasibleGame):
         assert expected is None
         return "infeasible"
@@ -95,6 +98,31 @@ GAMES = degenerate_games() | degenerate_games(followers=2)
 @given(GAMES)
 def test_value_equals_lexicographic_evaluation(game: Game):
     check(game)
+
+
+@settings(max_examples=20)
+@given(badly_scaled(GAMES))
+def test_units_of_rows_and_of_followers_objectives_do_not_matter(pair: tuple[Game, Game]):
+    check(*pair)
+
+
+def test_a_row_in_small_units_binds_the_worst_response():
+    """Follower: max -y / 10, 2e6 y >= -1e6 x, y in [-1, 0]; its one answer is y = -x/2, and the leader wants least y.
+
+    The row's multiplier is -5e-8: taken for zero, y = 0 would be an optimal response too.
+    """
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(domain=pyo.Binary)
+
+    @m.Follower()
+    def f(f):
+        f.y = pyo.Var(bounds=(-1, 0))
+        f.row = pyo.Constraint(expr=2e6 * f.y >= -1e6 * m.x)
+        f.goal = pyo.Objective(expr=-0.1 * f.y, sense=pyo.maximize)
+
+    m.goal = pyo.Objective(expr=m.f.y)
+    solution = bl.solve(m, pessimistic=True, threads=1)
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(-0.5))
 
 
 @pytest.mark.long
