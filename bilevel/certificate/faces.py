@@ -88,7 +88,10 @@ def _near_optimal(program: SpatialProgram, optimum: float) -> tuple[Columns, Row
 
 
 def _level_set(program: MixedIntegerProgram, outcome: Outcome) -> tuple[Columns, Rows]:
-    level = outcome.bound - program.constant
-    row: Matrix = sparse.csr_array(program.cost[np.newaxis, :])
-    value = Rows(row, np.array([-np.inf]), np.array([level + ROOM * (1 + abs(outcome.bound))]), Names.of(["value"]))
+    """Return the responses within :data:`ROOM` of the optimum, relative to it and the largest cost."""
+    level = program.objective(np.asarray(outcome.point)) - program.constant
+    unit = float(np.abs(program.cost).max(initial=0.0)) or 1.0
+    row: Matrix = sparse.csr_array(program.cost[np.newaxis, :] / unit)
+    top = np.array([level / unit + ROOM * (1 + abs(level / unit))])
+    value = Rows(row, np.array([-np.inf]), top, Names.of(["value"]))
     return program.columns, program.rows.append(value)

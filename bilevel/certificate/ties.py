@@ -60,7 +60,8 @@ def tie_gap(
 
     Linear and convex quadratic followers: over their optimal faces
     (:func:`reformulations.responses.optimal_face`). Followers with integer columns: over the points
-    whose value is within ``1e-7 (1 + |optimum|)`` of the optimum; followers that are not convex: within ``1e-8``.
+    whose value is within ``1e-7`` of the optimum, relative to it and the largest cost; followers that are not convex:
+    within ``1e-8 (1 + |optimum|)``.
     Each of the two may take so many ``seconds``.
     """
     game = held.game

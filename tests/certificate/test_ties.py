@@ -63,6 +63,19 @@ def test_a_multiplier_that_is_small_by_the_unit_of_its_row_is_one(size: float) -
     assert (found.optimistic, found.pessimistic) == (pytest.approx(-0.5), pytest.approx(-0.5))
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-4, 1e6])
+def test_ties_of_an_integer_follower_do_not_depend_on_the_unit_of_its_objective(size: float) -> None:
+    """Follower: min z + w, z in {0, 1}, 2 z + w >= x. At x = 1 it ties: (1, 0) or (0, 1); the leader minimises w."""
+    program = game(
+        players={"leader": ("min", {"w": 1}), "follower": ("min", {"z": size, "w": size})},
+        columns={"x": ("leader", 0, 1), "z": ("follower", 0, 1), "w": ("follower", 0, 3)},
+        rows={"row": ("follower", {"x": -1, "z": 2, "w": 1}, 0, INF)},
+        integer=("z",),
+    )
+    found = ties(program, x=1, z=1)
+    assert (found.optimistic, found.pessimistic) == (pytest.approx(0, abs=1e-6), pytest.approx(1, abs=1e-6))
+
+
 def test_leader_rows_bind_the_best_response_only_and_broken_ones_are_named() -> None:
     """Deliveries up to 3: the best fitting response is worth 3. A leader who pays for q would meet 5 > 3."""
     found = ties(price_game(limit=3), p=1, q=3, o=2, need=1)
