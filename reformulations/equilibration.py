@@ -6,9 +6,9 @@ With coefficients ``a_ij`` of rows and of followers' objectives (``i``) on colum
     min  sum_ij (log |a_ij| + rho_i + gamma_j)^2  +  sum over finite sides s_i of  w (log |s_i| + rho_i)^2
                                                   +  sum over finite bounds b_j of  w (log |b_j| - gamma_j)^2
 
-A product of two columns has both of their ``gamma``. Integer columns keep their unit, and so does the leader's
-objective, in whose unit the gap is asked for. Source: A. R. Curtis and J. K. Reid, On the automatic scaling of matrices
-for Gaussian elimination, IMA J. Appl. Math. 10 (1972).
+A product of two columns has both of their ``gamma``. Integer columns keep their unit, nature's too, in which its set is
+given, and so does the leader's objective, in whose unit the gap is asked for. Source: A. R. Curtis and J. K. Reid, On
+the automatic scaling of matrices for Gaussian elimination, IMA J. Appl. Math. 10 (1972).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scipy.sparse.linalg import lsqr
 
 from reformulations.arrays import Columns, Floats, Integers, Matrix, Product, Rows
 from reformulations.program_units import ProgramUnits
-from reformulations.programs import LEADER, BilevelProgram, MixedIntegerProgram
+from reformulations.programs import LEADER, BilevelProgram, MixedIntegerProgram, Role
 from reformulations.scaling import Scaled
 
 SMALLEST, LARGEST = 5e-4, 2e3
@@ -114,9 +114,10 @@ def _sides(rows: Rows, boxes: Columns, columns: int) -> tuple[Floats, Integers, 
 
 
 def _fixed(program: BilevelProgram) -> np.ndarray:
-    """Return which unknowns are zero: the leader's objective and integer columns."""
+    """Return which unknowns are zero: the leader's objective, integer columns and nature's."""
     objectives = np.arange(len(program.players)) == LEADER
-    return np.concatenate([np.zeros(len(program.rows), bool), objectives, program.columns.integer])
+    columns = program.columns.integer | (program.roles[program.column_owner] == Role.NATURE)
+    return np.concatenate([np.zeros(len(program.rows), bool), objectives, columns])
 
 
 def _least_squares(terms: list[Terms], sides: tuple[Floats, Integers, Floats], count: int, fixed: np.ndarray) -> Floats:

@@ -25,6 +25,7 @@ from bilevel.language.penalties import Penalty, elastic_game
 from bilevel.language.read import Game
 from bilevel.robust.adversaries import waits_and_sees
 from bilevel.robust.answer import RobustAnswer
+from bilevel.robust.good_units import solve_in_good_units
 from bilevel.robust.iterations import Iteration
 from bilevel.robust.oracles import OracleName, oracle_for
 from bilevel.robust.parametric import solve_parametric
@@ -215,7 +216,9 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
         )
     elif waits_and_sees(program):
         clock = Clock(limits, began, 0.0, chosen.master_seconds, chosen.oracle_seconds)
-        return solve_wait_and_see(program, within, clock, chosen, progress, files)
+        return solve_in_good_units(
+            program, lambda better: solve_wait_and_see(better, within, clock, chosen, progress, files)
+        )
     try:
         two_stage = split(program)
     except refusal.NotApplicable as refused:

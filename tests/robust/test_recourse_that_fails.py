@@ -99,6 +99,19 @@ def test_much_random_recourse_agrees_with_the_limits_at_all_meetings_of_lines(ga
     check(game)
 
 
+def test_a_large_coefficient_of_a_switch_lets_nothing_through() -> None:
+    """Min max_{0 <= u <= 1} min {5 w + y : y >= u, y <= 1e8 w}, w binary: 6 at u = 1."""
+    m = pyo.ConcreteModel()
+    m.z = pyo.Var(bounds=(0, 1))
+    m.u = bl.Uncertain(within=bl.uncertainty.Box(0, 1))
+    m.later = bl.Recourse()
+    m.later.w, m.later.y = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(0, 2))
+    m.later.need = pyo.Constraint(expr=m.later.y >= m.u)
+    m.later.switch = pyo.Constraint(expr=m.later.y <= 1e8 * m.later.w)
+    m.cost = pyo.Objective(expr=m.z + 5 * m.later.w + m.later.y)
+    assert_agrees(m, 6.0)
+
+
 def stairs(last: float, fall: float = 0.0) -> pyo.ConcreteModel:
     """Min max_{0 <= u <= last} min {2 w + y : u - w <= y <= 1, y >= fall (2 - u) w}, w in {0, 1}.
 

@@ -41,6 +41,23 @@ def test_a_price_is_set_before_the_buyer_learns_what_the_good_is_worth() -> None
     assert solution.certificate.holds
 
 
+def test_a_row_in_small_units_holds_the_response_where_it_is() -> None:
+    """Follower: max -y / 10, 2e6 y >= -1e6 u, y in [-1, 0]: it answers y = -u / 2, which costs the leader u / 2.
+
+    The row's multiplier is -5e-8: taken for zero, y = 0 would be an optimal response too.
+    """
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(0, 1))
+    m.u = bl.Uncertain(within=bl.uncertainty.Scenarios([1.0, 0.5]))
+    m.later = bl.Recourse()
+    m.later.f = bl.Follower()
+    m.later.f.y = pyo.Var(bounds=(-1, 0))
+    m.later.f.row = pyo.Constraint(expr=2e6 * m.later.f.y >= -1e6 * m.u)
+    m.later.f.goal = pyo.Objective(expr=-0.1 * m.later.f.y, sense=pyo.maximize)
+    m.goal = pyo.Objective(expr=m.x - m.later.f.y)
+    assert_agrees(m, 0.5)
+
+
 def test_a_continuous_set_is_refused_with_the_way_out() -> None:
     with pytest.raises(NotApplicable, match=r"later\.buyer: .* give bl\.uncertainty\.Scenarios"):
         bl.solve(posted_price(bl.uncertainty.Box(3, 5)))
