@@ -203,6 +203,24 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     files = Files.of((resume, chosen.save), program, within, chosen)
     if isinstance(within, DependentSets):
         return solve_parametric(program, within, chosen, limits, began, progress, files)
+
+    def solved(better: BilevelProgram) -> RobustAnswer:
+        return _solved(better, within, chosen, (limits, began, progress, start, resume), files)
+
+    # a start is a point in the user's units
+    return solved(program) if start is not None else solve_in_good_units(program, solved)
+
+
+def _solved(
+    program: BilevelProgram,
+    within: UncertaintySet,
+    chosen: CCG,
+    run: tuple[Limits, float, Callable[[Iteration | MipProgress], None] | None, Start | None, str | Path | None],
+    files: Files,
+) -> RobustAnswer:
+    """Solve a game whose set does not move, by what its structure asks for."""
+    limits, began, progress, start, resume = run
+    threads = limits.threads
     if is_static(program, within) and chosen.oracle == "auto":
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
             _refuse_rounds(resume)
@@ -216,9 +234,7 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
         )
     elif waits_and_sees(program):
         clock = Clock(limits, began, 0.0, chosen.master_seconds, chosen.oracle_seconds)
-        return solve_in_good_units(
-            program, lambda better: solve_wait_and_see(better, within, clock, chosen, progress, files)
-        )
+        return solve_wait_and_see(program, within, clock, chosen, progress, files)
     try:
         two_stage = split(program)
     except refusal.NotApplicable as refused:
