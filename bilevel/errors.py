@@ -37,6 +37,10 @@ class SolverFailure(BilevelError):
     """A solver ended without an answer that can be used."""
 
 
+class OutOfTime(BilevelError):
+    """The time limit passed before a game was compiled."""
+
+
 class SavedRunError(BilevelError):
     """A saved run cannot be written, or not be read for this game."""
 

@@ -17,7 +17,7 @@ from bilevel.compiler.compile import SOLVERS, Compiled, chosen_method, compile_r
 from bilevel.compiler.hopeless import refuse_hopeless_followers
 from bilevel.compiler.pipeline import Image, optimality_system
 from bilevel.conic.games import has_cones, solve_conic_game
-from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable
+from bilevel.errors import InfeasibleGame, InvalidGame, NotApplicable, OutOfTime
 from bilevel.language.load import load
 from bilevel.language.read import Game, read
 from bilevel.methods import SOS1, Branching, Indicator, Method, StrongDuality, ValueFunction
@@ -31,6 +31,7 @@ from bilevel.search.optimise import Answer, Limits
 from bilevel.search.warm_start import values_of
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solvers import scip
+from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from bilevel.worst_response import solve_pessimistic_game
 from reformulations.programs import LEADER, Floats, MixedIntegerProgram, Product
@@ -126,8 +127,9 @@ def solve(  # noqa: PLR0913 - the public contract
     try:
         left = limits.after(time.perf_counter() - began)
         compiled, answer = _compiled_and_optimised(game, method, left, solver)
-    except InfeasibleGame as reason:
-        return _without_point(game, "infeasible", chosen, began, (str(reason),))
+    except (InfeasibleGame, OutOfTime) as reason:
+        status: SolutionStatus = "infeasible" if isinstance(reason, InfeasibleGame) else "time_limit"
+        return _without_point(game, status, chosen, began, (str(reason),))
     solution = _solution(compiled, answer, limits, began)
     if solution.values is not None:
         load(game, solution.values)
@@ -151,7 +153,7 @@ def _compiled_and_optimised(game: Game, method: Method | str, limits: Limits, so
     if isinstance(method, str) and solver != "scip":
         return solve_automatically(game, limits, solver)
     began = time.perf_counter()
-    compiled = compile_read(game, method, limits.threads, solver)
+    compiled = compile_read(game, method, limits.threads, solver, Deadline.of(limits, began))
     return compiled, optimised(compiled.image, limits.after(time.perf_counter() - began))
 
 

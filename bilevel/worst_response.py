@@ -14,13 +14,14 @@ from bilevel.certificate.respond import respond
 from bilevel.compiler.compile import chosen_method
 from bilevel.compiler.pipeline import Image, compile_program, with_linear_rows
 from bilevel.compiler.units import Given, compiled_restated
-from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
+from bilevel.errors import InfeasibleGame, NoBound, NotApplicable, OutOfTime
 from bilevel.language.load import load
 from bilevel.language.read import Game
 from bilevel.methods import Branching, Method
 from bilevel.search.optimise import optimise
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solvers.answer import Limits
+from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from bilevel.solvers.interrupts import interruptible
 from reformulations import refusal
@@ -49,11 +50,13 @@ def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> 
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
     try:
-        image = _compiled(rewritten.program, method, limits)
+        image = _compiled(rewritten.program, method, limits, Deadline.of(limits, began))
         with interruptible() as stopped:
             answer = optimise(image, replace(limits, stopped=stopped))
     except InfeasibleGame as reason:
         return _solution(game, "infeasible", "pessimistic", began, (str(reason),), None, None, limits)
+    except OutOfTime as reason:
+        return _solution(game, "time_limit", "pessimistic", began, (str(reason),), None, None, limits)
     how = f"pessimistic, as an optimistic game with the worst response; {type(image.method).__name__}"
     sense = float(game.program.objectives.sense[LEADER])
     bound = sense * answer.bound if np.isfinite(answer.bound) else None
@@ -69,18 +72,18 @@ def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> 
     return _solution(game, "feasible", how, began, notes, point, bound, limits, image.assumes, answer.status)
 
 
-def _compiled(program: BilevelProgram, method: Method | str, limits: Limits) -> Image:
+def _compiled(program: BilevelProgram, method: Method | str, limits: Limits, deadline: Deadline) -> Image:
     try:
-        return _compiled_by(chosen_method(method), program, limits)
+        return _compiled_by(chosen_method(method), program, limits, deadline)
     except NoBound:
         if not isinstance(method, str):
             raise
-        return _compiled_by(Branching(), program, limits)
+        return _compiled_by(Branching(), program, limits, deadline)
 
 
-def _compiled_by(method: Method, program: BilevelProgram, limits: Limits) -> Image:
+def _compiled_by(method: Method, program: BilevelProgram, limits: Limits, deadline: Deadline) -> Image:
     def compiled(arrays: BilevelProgram, _: Given) -> Image:
-        return compile_program(arrays, method, threads=limits.threads)
+        return compile_program(arrays, method, threads=limits.threads, deadline=deadline)
 
     return compiled_restated(program, None, compiled)
 

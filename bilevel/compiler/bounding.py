@@ -11,6 +11,7 @@ from scipy import sparse
 
 from bilevel.compiler.extremes import Extremes
 from bilevel.errors import SolverFailure
+from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from reformulations.bases import MOST_ROWS, basis_bounds, independent_directions
 from reformulations.big_m import LARGEST_M
@@ -55,8 +56,20 @@ class _Wanted:
     equalities: Booleans
 
 
+@dataclass(frozen=True, slots=True)
+class _Effort:
+    """How linear programs are solved, and until when."""
+
+    options: HighsOptions
+    deadline: Deadline | None
+
+
 def derive_bounds(
-    mpec: MPEC, given: Given | None = None, threads: int | None = None, cutoff: float | None = None
+    mpec: MPEC,
+    given: Given | None = None,
+    threads: int | None = None,
+    cutoff: float | None = None,
+    deadline: Deadline | None = None,
 ) -> Derived:
     """Bound every multiplier and slack from the data and from what is ``given``.
 
@@ -67,14 +80,19 @@ def derive_bounds(
     every leader decision. Where a bound is given, no program is spent on what is finite; what
     programs find with the help of given bounds counts as given. Nothing is guessed: what cannot be
     bounded stays infinite. With a ``cutoff``, the bounds hold where the (linear) objective is at most that.
+
+    Raises
+    ------
+    OutOfTime
+        When the ``deadline`` passes before.
     """
     if cutoff is not None:
-        derived = derive_bounds(with_cutoff(mpec, cutoff), given, threads)
+        derived = derive_bounds(with_cutoff(mpec, cutoff), given, threads, deadline=deadline)
         return replace(derived, mpec=replace(derived.mpec, rows=mpec.rows), bounds=derived.bounds.by_cutoff())
-    options = HighsOptions(threads=threads)
+    effort = _Effort(HighsOptions(threads=threads), deadline)
     index = cache(lambda: Neighbourhoods.of(mpec))
     box = propagate(mpec.rows, mpec.columns.lower, mpec.columns.upper)
-    box = _finite_boxes(mpec, index, box, options)
+    box = _finite_boxes(mpec, index, box, effort)
     known = _from_intervals(mpec, Bounds.unknown(mpec), box)
     free = np.full(len(mpec.complementarity), np.inf)
     least, most = given if given is not None else (-free, free)
@@ -87,7 +105,7 @@ def derive_bounds(
         local = local.tightened(least[mine], most[mine], USER, Source.GIVEN)
         wanted = _wanted(mpec, mine, local, np.isinf(most[mine]))
         if wanted is not None:
-            improved = _from_relaxation(part or index().part(position), local, box, wanted, options)
+            improved = _from_relaxation(part or index().part(position), local, box, wanted, effort)
             if improved is None:
                 return Derived(mpec, known, infeasible=True)
             local = improved
@@ -128,7 +146,7 @@ def _from_bases(part: Neighbourhood, bounds: Bounds, box: Box) -> Bounds:
     return bounds if found is None else bounds.tightened(-padded(-found[0]), padded(found[1]), BASIS)
 
 
-def _finite_boxes(mpec: MPEC, index: Callable[[], Neighbourhoods], box: Box, options: HighsOptions) -> Box:
+def _finite_boxes(mpec: MPEC, index: Callable[[], Neighbourhoods], box: Box, effort: _Effort) -> Box:
     """Bound by linear programs the columns that followers' rows and gradients use and nothing bounds yet.
 
     With many of them the programs are those of each follower's part instead of the whole MPEC.
@@ -144,21 +162,21 @@ def _finite_boxes(mpec: MPEC, index: Callable[[], Neighbourhoods], box: Box, opt
         return box
     lower, upper = box[0].copy(), box[1].copy()
     if count * len(mpec.columns) <= LARGEST_EFFORT:
-        _close(mpec, np.flatnonzero(open_ended), lower, upper, options)
+        _close(mpec, np.flatnonzero(open_ended), lower, upper, effort)
     else:
         for position in range(len(index().entries)):
             part = index().part(position)
             low, high = lower[part.columns], upper[part.columns]
-            _close(part.program, np.flatnonzero(open_ended[part.columns]), low, high, options)
+            _close(part.program, np.flatnonzero(open_ended[part.columns]), low, high, effort)
             lower[part.columns], upper[part.columns] = low, high
     return propagate(mpec.rows, lower, upper)
 
 
-def _close(mpec: MPEC, columns: Integers, lower: Floats, upper: Floats, options: HighsOptions) -> None:
+def _close(mpec: MPEC, columns: Integers, lower: Floats, upper: Floats, effort: _Effort) -> None:
     """Replace the infinite bounds of ``columns`` by the extremes over the MPEC without complementarities."""
     if not (np.isinf(lower[columns]) | np.isinf(upper[columns])).any():
         return
-    extremes = Extremes(_continuous(mpec, lower.copy(), upper.copy()), options)
+    extremes = Extremes(_continuous(mpec, lower.copy(), upper.copy()), effort.options, effort.deadline)
     for column in columns.tolist():
         if np.isinf(upper[column]):
             upper[column] = padded(np.array(extremes.greatest(column)))
@@ -193,7 +211,7 @@ def _with_boxes(mpec: MPEC, bounds: Bounds, lower: Floats, upper: Floats) -> MPE
 
 
 def _from_relaxation(
-    part: Neighbourhood, bounds: Bounds, whole: Box, wanted: _Wanted, options: HighsOptions
+    part: Neighbourhood, bounds: Bounds, whole: Box, wanted: _Wanted, effort: _Effort
 ) -> Bounds | None:
     """Solve one linear program for each bound wanted of one follower; None when the relaxation has no point."""
     mpec, pairs = part.program, part.program.complementarity
@@ -201,11 +219,11 @@ def _from_relaxation(
     lower, upper = box[0].copy(), box[1].copy()
     lower[pairs.multiplier] = np.maximum(lower[pairs.multiplier], bounds.multiplier_lower)
     upper[pairs.multiplier] = np.minimum(upper[pairs.multiplier], bounds.multiplier_upper)
-    relaxed = relaxation(mpec, player, lower, upper, _slater_row(mpec, player, box, options))
+    relaxed = relaxation(mpec, player, lower, upper, _slater_row(mpec, player, box, effort.options))
     direction = independent_directions(mpec, relaxed.entries)
     count = len(pairs)
     least, most, slack = np.full(count, -np.inf), np.full(count, np.inf), np.full(count, np.inf)
-    extremes = Extremes(relaxed.program, options)
+    extremes = Extremes(relaxed.program, effort.options, effort.deadline)
     source = Source.GIVEN if (bounds.source == Source.GIVEN).any() else Source.DERIVED
     if not extremes.feasible():
         return None if source == Source.DERIVED else bounds

@@ -15,7 +15,7 @@ from bilevel.compiler.edits import Watch
 from bilevel.compiler.pipeline import Image, Solver, compile_program, method_bounds
 from bilevel.compiler.units import Given, compiled_restated
 from bilevel.compiler.write import to_pyomo, write
-from bilevel.errors import BilevelError, InvalidGame, NoBound, NotApplicable
+from bilevel.errors import BilevelError, InvalidGame, NoBound, NotApplicable, OutOfTime
 from bilevel.language.read import Game, read
 from bilevel.methods import KKT, SOS1, Branching, Indicator, Method
 from bilevel.search.first_incumbent import first_incumbent
@@ -23,6 +23,7 @@ from bilevel.search.tightening import proof
 from bilevel.search.warm_start import values_of
 from bilevel.solvers import scip
 from bilevel.solvers.answer import Limits
+from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.outcome import MipProgress
 from reformulations import refusal
 from reformulations.conic.cone_rows import follower_cones
@@ -150,8 +151,20 @@ def compile_game(
     return replace(compiled, asked=Asked(method, threads, solver))
 
 
-def compile_read(game: Game, method: Method | str, threads: int | None = None, solver: str = "auto") -> Compiled:
-    """Compile a game that has been read."""
+def compile_read(
+    game: Game,
+    method: Method | str,
+    threads: int | None = None,
+    solver: str = "auto",
+    deadline: Deadline | None = None,
+) -> Compiled:
+    """Compile a game that has been read.
+
+    Raises
+    ------
+    OutOfTime
+        When the ``deadline`` passes before.
+    """
     _refuse_cones(game)
     chosen = chosen_method(method)
     by = chosen_solver(solver, chosen)
@@ -163,23 +176,27 @@ def compile_read(game: Game, method: Method | str, threads: int | None = None, s
             how = KKT(SOS1()) if automatic else chosen
             return compile_program(arrays, how, ranges, threads=threads, solver="scip")
         if automatic:
-            return _compiled_automatically(arrays, threads, solver)
-        return _compiled_by(arrays, chosen, ranges, threads)
+            return _compiled_automatically(arrays, threads, solver, deadline)
+        return _compiled_by(arrays, chosen, ranges, threads, deadline)
 
     return Compiled(game, compiled_restated(game.program, given, compiled))
 
 
-def _compiled_by(program: BilevelProgram, method: Method, given: Given, threads: int | None) -> Image:
+def _compiled_by(
+    program: BilevelProgram, method: Method, given: Given, threads: int | None, deadline: Deadline | None
+) -> Image:
     try:
-        return compile_program(program, method, given, threads=threads)
+        return compile_program(program, method, given, threads=threads, deadline=deadline)
     except NoBound as missing:
-        image = _compiled_with_cutoff(program, method, given, threads)
+        image = _compiled_with_cutoff(program, method, given, threads, deadline)
         if image is None:
             raise missing from None
         return image
 
 
-def _compiled_with_cutoff(program: BilevelProgram, method: Method, given: Given, threads: int | None) -> Image | None:
+def _compiled_with_cutoff(
+    program: BilevelProgram, method: Method, given: Given, threads: int | None, deadline: Deadline | None
+) -> Image | None:
     """Compile with bounds that hold where the leader does at least as well as at a point found; None where none do."""
     try:
         searched = compile_program(program, Branching(), threads=threads)
@@ -187,25 +204,31 @@ def _compiled_with_cutoff(program: BilevelProgram, method: Method, given: Given,
         if found is None or len(searched.mpec.products):
             return None
         value = searched.mpec.objective(found)
-        image = compile_program(program, method, given, threads=threads, cutoff=value)
+        image = compile_program(program, method, given, threads=threads, cutoff=value, deadline=deadline)
+    except OutOfTime:
+        raise
     except BilevelError:
         return None
     return replace(image, proof=(proof(image, value),), notes=(*image.notes, proof(image, value)))
 
 
-def _compiled_automatically(program: BilevelProgram, threads: int | None, solver: str) -> Image:
+def _compiled_automatically(
+    program: BilevelProgram, threads: int | None, solver: str, deadline: Deadline | None
+) -> Image:
     try:
-        return compile_automatically(program, threads)
+        return compile_automatically(program, threads, deadline)
     except NotApplicable as refused:
         if solver == "highs":
             raise
         return _for_scip(program, refused, threads)
 
 
-def compile_automatically(program: BilevelProgram, threads: int | None = None) -> Image:
+def compile_automatically(
+    program: BilevelProgram, threads: int | None = None, deadline: Deadline | None = None
+) -> Image:
     """Compile for HiGHS by the KKT system with derived big-M; branch where a bound that big-M needs is missing."""
     try:
-        return compile_program(program, KKT(), threads=threads)
+        return compile_program(program, KKT(), threads=threads, deadline=deadline)
     except NoBound as missing:
         image = compile_program(program, Branching(), threads=threads)
         why = f"branching on complementarities, for want of a big-M: {missing.where}: {missing.reason.split(';')[0]}"

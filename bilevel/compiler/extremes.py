@@ -6,22 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bilevel.errors import SolverFailure
-from bilevel.solvers.highs import HighsOptions, PersistentHighs
+from bilevel.errors import OutOfTime, SolverFailure
+from bilevel.solvers.deadline import Deadline
+from bilevel.solvers.highs import HighsOptions, Outcome, PersistentHighs
 from reformulations.programs import Floats, Integers, MixedIntegerProgram
 
 
 class Extremes:
-    """Greatest and least values of linear forms over one linear program."""
+    """Greatest and least values of linear forms over one linear program.
 
-    def __init__(self, program: MixedIntegerProgram, options: HighsOptions) -> None:
-        self._program = program
+    Every method raises :class:`~bilevel.errors.OutOfTime` once the ``deadline`` has passed.
+    """
+
+    def __init__(self, program: MixedIntegerProgram, options: HighsOptions, deadline: Deadline | None = None) -> None:
+        self._program, self._deadline = program, deadline
         self._solver = PersistentHighs(program, options)
 
     def feasible(self) -> bool:
         """Tell whether the program has a point, as far as HiGHS can tell: it may have one where HiGHS fails."""
         try:
-            return self._solver.solve().status != "infeasible"
+            return self._solved().status != "infeasible"
         except SolverFailure:
             return True
 
@@ -51,7 +55,7 @@ class Extremes:
             side = rows.lower[[active]]
             self._solver.change_row_bounds(np.array([active]), side, side)
         try:
-            outcome = self._solver.solve()
+            outcome = self._solved()
         except SolverFailure:
             outcome = None
         self._solver.change_cost(columns, np.zeros(len(columns)))
@@ -65,3 +69,12 @@ class Extremes:
         if outcome.status == "infeasible":
             return 0.0
         return -float(outcome.bound)
+
+    def _solved(self) -> Outcome:
+        if self._deadline is None:
+            return self._solver.solve()
+        if not self._deadline.passed():
+            outcome = self._solver.solve(time_limit=self._deadline.remaining())
+            if outcome.status != "time_limit":
+                return outcome
+        raise OutOfTime("the time limit passed while bounds were derived that big-M needs; bl.Branching() needs none")

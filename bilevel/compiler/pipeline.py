@@ -13,6 +13,7 @@ from bilevel.compiler.bounding import derive_bounds
 from bilevel.compiler.hopeless import refuse_hopeless_followers
 from bilevel.errors import InfeasibleGame, NoBound, NotApplicable
 from bilevel.methods import KKT, SOS1, BigM, Branching, Indicator, Method, StrongDuality
+from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from reformulations import big_m, indicator, kkt, refusal, sos1, strong_duality
 from reformulations.bounds import CUTOFF, Bounds, assumptions
@@ -79,6 +80,7 @@ def compile_program(
     threads: int | None = None,
     solver: Solver = "highs",
     cutoff: float | None = None,
+    deadline: Deadline | None = None,
 ) -> Image:
     """Compile a game to one mixed-integer program.
 
@@ -98,6 +100,8 @@ def compile_program(
         ``"scip"``: products that nothing linearises stay in the program.
     cutoff
         The objective (minimised) of a point that was found: bounds are derived for what is at least as good.
+    deadline
+        Until when bounds may be derived.
 
     Raises
     ------
@@ -105,13 +109,15 @@ def compile_program(
         When the game does not fit the method; names the component.
     NoBound
         When a bound is needed and none can be derived.
+    OutOfTime
+        When the deadline passes before.
     ValueError
         When ``known`` rests on a cutoff.
     """
     if known is not None and np.any(known.argument == CUTOFF):
         raise ValueError("bounds that rest on a cutoff hold in the program they were derived for, and in no other")
     try:
-        return _compile(source, method, given, known, threads, solver, cutoff)
+        return _compile(source, method, given, known, threads, solver, cutoff, deadline)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise
@@ -139,6 +145,7 @@ def _compile(
     threads: int | None,
     solver: Solver,
     cutoff: float | None,
+    deadline: Deadline | None,
 ) -> Image:
     require_continuous_followers(source)
     lifted, chains = _lifted(source) if solver == "scip" else (_unchanged(source), None)
@@ -159,7 +166,7 @@ def _compile(
         _refuse_without_point(mpec, bounds, linear.program, source.players, threads)
     elif known is None:
         given_ranges = None if given is None else _given_ranges(mpec, _multiplier_signs(source, to_source, mpec), given)
-        derived = derive_bounds(mpec, given_ranges, threads, cutoff)
+        derived = derive_bounds(mpec, given_ranges, threads, cutoff, deadline)
         if derived.infeasible:
             refuse_hopeless_followers(mpec, source.players, threads)
             raise InfeasibleGame(NO_POINT)

@@ -12,7 +12,7 @@ from bilevel.compiler.compile import compile_read
 from bilevel.conic.bounds import restricted_bound
 from bilevel.conic.candidates import Candidate, polyhedral_candidate, response_candidate
 from bilevel.conic.global_bounds import global_bound
-from bilevel.errors import NotApplicable
+from bilevel.errors import NotApplicable, OutOfTime
 from bilevel.language.load import load
 from bilevel.language.read import Game
 from bilevel.methods import Method
@@ -20,6 +20,7 @@ from bilevel.search.optimise import optimise
 from bilevel.solution import Solution, SolutionStatus
 from bilevel.solvers.answer import Answer, Limits
 from bilevel.solvers.cone_optimum import conic_optimum
+from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.outcome import HighsOptions
 from reformulations import refusal
 from reformulations.arrays import Floats
@@ -270,7 +271,11 @@ def _polyhedral(
 ) -> tuple[Answer, Candidate | None, tuple[str, ...], tuple[str, ...]]:
     """Solve the game with the tangents so far."""
     polyhedral = polyhedral_game(game.program, search.cones, search.tangents)
-    image = compile_read(replace(game, program=polyhedral), how.method, limits.threads, how.solver).image
+    deadline = Deadline.of(limits, began)
+    try:
+        image = compile_read(replace(game, program=polyhedral), how.method, limits.threads, how.solver, deadline).image
+    except OutOfTime as reason:
+        return Answer("time_limit", None, np.inf, -np.inf, 0, 0.0), None, (), (str(reason),)
     answer = optimise(image, replace(limits, time_limit=_left(limits, began)))
     if answer.point is None:
         return answer, None, image.assumes, image.notes

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from bilevel.compiler.pipeline import Image, compile_program
-from bilevel.errors import InfeasibleFollower, InfeasibleGame, NoBound, NotApplicable, UnboundedFollower
+from bilevel.errors import InfeasibleFollower, InfeasibleGame, NoBound, NotApplicable, OutOfTime, UnboundedFollower
 from bilevel.methods import KKT, Branching, Method, ValueFunction
 from bilevel.responses.value_function import needs_responses, search_responses
 from bilevel.search.optimise import Answer, Limits, optimise
+from bilevel.solvers.deadline import Deadline
 from reformulations.programs import BilevelProgram, Floats
 
 METHODS: tuple[Method, ...] = (KKT(), Branching())
@@ -28,7 +30,7 @@ class Attempt:
     reason: str = ""
 
 
-def compiled(program: BilevelProgram, threads: int | None) -> Image:
+def compiled(program: BilevelProgram, limits: Limits) -> Image:
     """Return the image of a game by the first method that needs no bound that cannot be derived.
 
     Raises
@@ -37,11 +39,13 @@ def compiled(program: BilevelProgram, threads: int | None) -> Image:
         When no method fits.
     InfeasibleGame, InfeasibleFollower, UnboundedFollower
         When compiling shows that there is no solution.
+    OutOfTime
+        When the time limit passes before.
     """
-    refused: NoBound | None = None
+    refused, deadline = None, Deadline.of(limits, time.perf_counter())
     for method in METHODS:
         try:
-            return compile_program(program, method, threads=threads)
+            return compile_program(program, method, threads=limits.threads, deadline=deadline)
         except NoBound as reason:
             refused = reason
     raise refused or NotApplicable("method", "none is available")
@@ -52,9 +56,9 @@ def attempt(program: BilevelProgram, limits: Limits) -> Attempt:
     if needs_responses(program):
         return _by_responses(program, limits)
     try:
-        image = compiled(program, limits.threads)
-    except (InfeasibleGame, InfeasibleFollower, UnboundedFollower) as reason:
-        return Attempt("infeasible", None, None, str(reason))
+        image = compiled(program, limits)
+    except (InfeasibleGame, InfeasibleFollower, UnboundedFollower, OutOfTime) as reason:
+        return Attempt("unknown" if isinstance(reason, OutOfTime) else "infeasible", None, None, str(reason))
     answer: Answer = optimise(image, limits)
     if answer.point is not None:
         return Attempt("found", image.source_point(answer.point), image)

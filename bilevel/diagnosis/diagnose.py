@@ -131,7 +131,7 @@ def _without_complementarity(program: BilevelProgram, mpec: MPEC, threads: int |
 def _diagnose_objective(program: BilevelProgram, limits: Limits) -> Diagnosis:
     found = "a point was found, and checked, at which every row holds and every follower responds optimally"
     try:
-        image = compiled(program, limits.threads)
+        image = compiled(program, limits)
     except InfeasibleGame as reason:
         return Diagnosis("unknown", (), (str(reason),))
     except (BilevelError, refusal.NotApplicable) as reason:

@@ -10,11 +10,12 @@ import numpy as np
 
 from bilevel.compiler.compile import Compiled, compile_read
 from bilevel.compiler.pipeline import Image
-from bilevel.errors import NotApplicable
+from bilevel.errors import NotApplicable, OutOfTime
 from bilevel.language.read import Game
 from bilevel.methods import KKT, Branching
 from bilevel.search.optimise import optimise
 from bilevel.solvers.answer import Answer, Limits
+from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.interrupts import interruptible
 from reformulations.programs import LEADER, BilevelProgram, Booleans, Floats, Product, Role
 from reformulations.spatial import SpatialProgram
@@ -56,14 +57,18 @@ def choose(source: BilevelProgram) -> Choice:
     return Choice(KKT(), why)
 
 
-def compile_choice(game: Game, choice: Choice, threads: int | None = None, solver: str = "auto") -> Compiled:
+def compile_choice(
+    game: Game, choice: Choice, threads: int | None = None, solver: str = "auto", deadline: Deadline | None = None
+) -> Compiled:
     """Compile a game by the method chosen, or by what is left where that does not apply."""
     if isinstance(choice.method, Branching):
         try:
-            return replace(compile_read(game, choice.method, threads), why=f"chosen because {choice.reason}")
+            return replace(
+                compile_read(game, choice.method, threads, deadline=deadline), why=f"chosen because {choice.reason}"
+            )
         except NotApplicable:
             pass  # what is left decides, and says why where nothing is
-    compiled = compile_read(game, "auto", threads, solver)
+    compiled = compile_read(game, "auto", threads, solver, deadline)
     if isinstance(compiled.image.program, SpatialProgram):
         why = "products are left that HiGHS cannot take"
     elif isinstance(compiled.image.method, Branching):
@@ -85,12 +90,14 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
 
     A search by branching comes first, as long as its bound rises fast enough: most games end there, without a bound
     derived. Others go on by big-M where its bounds can be derived, with a start and a bound from that search. Ctrl-C
-    while bounds are derived ends with what it found.
+    or the time limit while bounds are derived ends with what it found.
 
     Raises
     ------
     NotApplicable, InfeasibleGame
         As compiling does.
+    OutOfTime
+        When the time is over before there is anything to show.
     """
     began = time.perf_counter()
     choice = choose(game.program)
@@ -101,11 +108,12 @@ def solve_automatically(game: Game, limits: Limits, solver: str = "auto") -> tup
         if searched is not None:
             _LOG.info("a search by branching: %s after %d nodes", searched[1].status, searched[1].nodes)
             choice = Choice(KKT(), "a search by branching would be long")
-        compiled = compile_choice(game, choice, limits.threads, solver)
-    except KeyboardInterrupt:
-        if searched is None or searched[1].point is None:
+        compiled = compile_choice(game, choice, limits.threads, solver, Deadline.of(limits, began))
+    except (KeyboardInterrupt, OutOfTime) as ended:
+        out_of_time = isinstance(ended, OutOfTime)
+        if searched is None or (searched[1].point is None and not out_of_time):
             raise
-        return searched[0], replace(searched[1], status="interrupted")
+        return searched[0], replace(searched[1], status="time_limit" if out_of_time else "interrupted")
     _LOG.info("%s, %s", type(compiled.image.method).__name__, compiled.why)
     if searched is None or len(searched[0].image.mpec.columns) != len(compiled.image.mpec.columns):
         return compiled, optimised(compiled.image, limits.after(time.perf_counter() - began))
