@@ -102,7 +102,8 @@ class Certificate:
     tolerance
         Up to which residuals and differences pass.
     proof
-        What the bound rests on besides the data and is true of it: a cutoff by a point that was found.
+        What the bound rests on besides the data and is true of it: a cutoff by a point that was found, a margin of
+        rows of recourse.
     prices
         Variables that stand for multipliers, and between what ends the follower's optimal multipliers lie.
     worst_case

@@ -38,6 +38,8 @@ class RobustAnswer:
         The last compiled master; None where none was compiled.
     assumes, notes
         What was not derived, and what is worth knowing about the way.
+    proof
+        What the bounds rest on besides the data.
     way
         How the game was solved, in words.
     source
@@ -58,3 +60,4 @@ class RobustAnswer:
     seconds: float
     way: str
     source: BilevelProgram
+    proof: tuple[str, ...] = ()

@@ -199,31 +199,35 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     """
     began, chosen = time.perf_counter(), method or CCG()
     gap = gap if chosen.gap is None else chosen.gap
-    limits = Limits(gap, time_limit, threads, progress, stopped, executor)
+    run = _Run(Limits(gap, time_limit, threads, progress, stopped, executor), began, progress, start, resume)
     files = Files.of((resume, chosen.save), program, within, chosen)
     if isinstance(within, DependentSets):
-        return solve_parametric(program, within, chosen, limits, began, progress, files)
+        return solve_parametric(program, within, chosen, run.limits, began, progress, files)
 
     def solved(better: BilevelProgram) -> RobustAnswer:
-        return _solved(better, within, chosen, (limits, began, progress, start, resume), files)
+        return _solved(better, within, chosen, run, files)
 
     # a start is a point in the user's units
     return solved(program) if start is not None else solve_in_good_units(program, solved)
 
 
-def _solved(
-    program: BilevelProgram,
-    within: UncertaintySet,
-    chosen: CCG,
-    run: tuple[Limits, float, Callable[[Iteration | MipProgress], None] | None, Start | None, str | Path | None],
-    files: Files,
-) -> RobustAnswer:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one call of :func:`solve_two_stage` was given besides the game and the method."""
+
+    limits: Limits
+    began: float
+    progress: Callable[[Iteration | MipProgress], None] | None
+    start: Start | None
+    resume: str | Path | None
+
+
+def _solved(program: BilevelProgram, within: UncertaintySet, chosen: CCG, run: _Run, files: Files) -> RobustAnswer:
     """Solve a game whose set does not move, by what its structure asks for."""
-    limits, began, progress, start, resume = run
-    threads = limits.threads
+    limits, progress = run.limits, run.progress
     if is_static(program, within) and chosen.oracle == "auto":
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
-            _refuse_rounds(resume)
+            _refuse_rounds(run.resume)
             answer = solve_static(program, within, limits, progress)
             return replace(answer, notes=(*_without_rounds(chosen), *answer.notes))
         program = with_early_recourse(program)
@@ -233,20 +237,20 @@ def _solved(
             "nature stands in rows, or multiplies recourse that is integer or its set is not convex; leave out costs",
         )
     elif waits_and_sees(program):
-        clock = Clock(limits, began, 0.0, chosen.master_seconds, chosen.oracle_seconds)
+        clock = Clock(limits, run.began, 0.0, chosen.master_seconds, chosen.oracle_seconds)
         return solve_wait_and_see(program, within, clock, chosen, progress, files)
     try:
         two_stage = split(program)
     except refusal.NotApplicable as refused:
         raise NotApplicable(refused.where, refused.reason) from refused
-    recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), threads)
+    recourse = RecourseSolver(second_stage(two_stage, np.zeros(two_stage.eta)), limits.threads)
     oracle = oracle_for(chosen.oracle, within, two_stage, recourse, limits)
     complete = has_complete_recourse(two_stage)
     if _is_automatic(chosen):
-        priced = priced_first_stage(two_stage, within, threads)
+        priced = priced_first_stage(two_stage, within, limits.threads)
         chosen = replace(chosen, start="nominal" if priced is None else "none")
         two_stage = two_stage if priced is None else priced
-    setting = Setting(two_stage, oracle, recourse, limits, began, progress, start, complete=complete)
+    setting = Setting(two_stage, oracle, recourse, limits, run.began, progress, run.start, complete=complete)
     setting = replace(setting, master_seconds=chosen.master_seconds, oracle_seconds=chosen.oracle_seconds)
     scenarios = _first_scenarios(chosen, two_stage, within)
     state = State(scenarios, first=len(scenarios), looseness=chosen.master_gap or 0.0)

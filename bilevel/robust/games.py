@@ -78,7 +78,7 @@ def solve_robust_game(
         )
         claim = Claim(answer.source, answer.point, set_at(game, answer.point), answer.scenarios, answer.worst_bound)
         seconds = max(_SHARE * (time.perf_counter() - began), _LEAST_SECONDS)
-        certificate = with_worst_case(certificate, claim, seconds, limits.threads)
+        certificate = replace(with_worst_case(certificate, claim, seconds, limits.threads), proof=answer.proof)
         point = leading_point(game.program, answer.source, answer.point)
         notes = (
             *(f"at the penalty: {row}" for row in missed(game.program, answer.source, answer.point, SHOWN)),

@@ -76,8 +76,11 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
 
 def _continued(setting: Setting, state: State, attack: Attack, kind: Kind, status: str) -> State:
     """Store the scenario, or ask the same master again more sternly where it is stored and something was inexact."""
-    inexact = status != "optimal" or not np.isfinite(attack.bound)
-    inexact |= _master_gap(setting, state) > _MASTER_SHARE * setting.limits.gap
+    gap = setting.limits.gap
+    room = _ORACLE_SHARE * gap * max(1.0, abs(attack.value))
+    hurried = setting.oracle_seconds is not None and attack.bound - attack.value > room
+    inexact = status != "optimal" or not np.isfinite(attack.bound) or hurried
+    inexact |= _master_gap(setting, state) > _MASTER_SHARE * gap
     if inexact and _stored(state, attack.stored) is not None:
         return _sterner(state)
     return _with_scenario(state, attack, kind)

@@ -38,7 +38,12 @@ class NestedAdversary:
     @property
     def name(self) -> str:
         """How the answers are found, in words."""
-        return f"nested column-and-constraint generation; rows that no scenario misses by {MISSED:g} count as held"
+        return "nested column-and-constraint generation"
+
+    @property
+    def proof(self) -> tuple[str, ...]:
+        """What its bounds rest on besides the data."""
+        return (f"rows of integer recourse that no scenario misses by {MISSED:g} count as held",)
 
     def worst(self, point: Floats, gap: float, deadline: float | None = None, wanted: Wanted = TIGHT) -> Worst | None:
         """Return the worst scenario at the early decisions of ``point`` ``(n,)``, within the relative ``gap``.
@@ -78,17 +83,18 @@ class NestedAdversary:
 
     def _found(self, point: Floats, best: tuple[Approach, LateAnswer], bound: float, wanted: Wanted) -> Worst:
         here, late = best
-        if not here.unanswered:
-            return Worst(here.scenario, late, bound)
-        return Worst(here.scenario, late, bound, self._near(point, here, wanted.of(late.cost)))
+        nearby = self._near(point, here, wanted.of(late.cost)) if here.unanswered else None
+        return Worst(here.scenario, late, bound, nearby)
 
     def _near(self, point: Floats, here: Approach, wanted: float) -> Floats:
         """Return the first scenario on the way to a limit that costs what is ``wanted``, else the last."""
         u = here.scenario
+        if not here.unanswered:
+            return u
         for u in here.scenarios():
             if self.evaluation.answer(point, u).cost >= wanted:
                 return u
-        if np.isinf(wanted) and here.unanswered:
+        if np.isinf(wanted):
             raise SolverFailure("a scenario without recourse has some nearby; rescale the rows of recourse")
         return u
 

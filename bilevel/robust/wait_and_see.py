@@ -22,6 +22,7 @@ from bilevel.robust.iterations import Iteration, IterationTable, Kind
 from bilevel.robust.late_adversary import LateAdversary, Wanted, Worst
 from bilevel.robust.late_run import LatePlan, LateRun
 from bilevel.robust.masters import compile_master
+from bilevel.robust.nested_adversary import NestedAdversary
 from bilevel.robust.resume import Files
 from bilevel.robust.saved_runs import SavedPlan, SavedRun
 from bilevel.search.optimise import optimise
@@ -255,6 +256,7 @@ def _answer(adversary: Adversary, run: LateRun, status: RobustStatus, clock: Clo
         seconds=clock.seconds(),
         way=f"column-and-constraint generation, {len(run.stored)} scenarios stored",
         source=adversary.evaluation.program,
+        proof=adversary.proof if isinstance(adversary, NestedAdversary) else (),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bilevel as bl
 from bilevel.language.read import read
 from bilevel.robust.ccg import CCG, solve_robust
+from bilevel.robust.oracles import Attack, GameOracle
+from reformulations.robust.second_stage import SecondStage
 from tests.robust.test_executors import shops
 from tests.robust.test_transportation import OPTIMUM, transportation
 
@@ -34,6 +38,20 @@ def test_masters_and_answers_with_too_little_time_get_more(seconds: float, oracl
     assert solution.status == "optimal"
     assert solution.objective == pytest.approx(OPTIMUM, rel=1e-6)
     assert brackets(solution, OPTIMUM)
+
+
+def test_a_stored_scenario_may_come_back_while_answers_of_nature_are_cut_short(monkeypatch: pytest.MonkeyPatch):
+    """The first eight answers have the right scenario and a bound that is proven and loose, as at a time limit."""
+    in_full, answers = GameOracle.most_expensive, []
+
+    def cut_short(oracle: GameOracle, stage: SecondStage, gap: float, deadline: float | None) -> Attack | None:
+        attack = in_full(oracle, stage, gap, None)
+        answers.append(deadline)
+        return replace(attack, bound=attack.bound + 1000) if len(answers) <= 8 else attack
+
+    monkeypatch.setattr(GameOracle, "most_expensive", cut_short)
+    solution = bl.solve(transportation(), method=CCG(oracle="game", oracle_seconds=60.0, start=np.zeros(3)))
+    assert (solution.status, solution.objective) == ("optimal", pytest.approx(OPTIMUM, rel=1e-6))
 
 
 @pytest.mark.parametrize("limit", [1e-3, 0.05, 0.2])

@@ -146,3 +146,4 @@ def test_a_limit_is_reported_with_the_recourse_that_is_left_there() -> None:
     assert pyo.value(m.later.w) == pytest.approx(1)
     assert solution.certificate is not None
     assert solution.certificate.holds
+    assert solution.certificate.proof == ("rows of integer recourse that no scenario misses by 1e-05 count as held",)
