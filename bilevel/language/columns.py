@@ -9,7 +9,8 @@ from pyomo.core.base.set import SetData
 from pyomo.core.base.var import VarData
 
 from bilevel.errors import InvalidGame
-from reformulations.programs import Columns, Names
+from bilevel.language.names import names_of
+from reformulations.programs import Columns
 
 
 def columns_of(variables: list[VarData]) -> Columns:
@@ -39,7 +40,7 @@ def columns_of(variables: list[VarData]) -> Columns:
         np.array(lower, np.float64),
         np.array(upper, np.float64),
         np.array(integer, np.bool_),
-        Names(len(variables), lambda j: str(variables[j].name)),
+        names_of(variables),
     )
     for j in np.flatnonzero(columns.lower > columns.upper)[:1]:
         raise InvalidGame(

@@ -16,7 +16,8 @@ from scipy import sparse
 
 from bilevel.errors import InvalidGame
 from bilevel.language.expressions import Coefficients, ExpressionReader
-from reformulations.programs import Booleans, Floats, Integers, Names, Objectives, Product, Rows
+from bilevel.language.names import names_of
+from reformulations.programs import Booleans, Floats, Integers, Objectives, Product, Rows
 
 EMPTY_ROW_TOLERANCE = 1e-9
 """Relative violation up to which a row without variables counts as satisfied."""
@@ -48,7 +49,7 @@ def rows_of(constraints: Sequence[ConstraintData], reader: ExpressionReader) -> 
         found.matrix if len(kept) == len(constraints) else sparse.csr_array(found.matrix[kept]),
         lower[kept],
         upper[kept],
-        Names(len(chosen), lambda i: str(chosen[i].name)),
+        names_of(chosen),
         _renumbered(found.products, kept, len(constraints)),
     ), kept
 
