@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from bilevel.compiler.pipeline import Image
-from bilevel.errors import InfeasibleGame, SolverFailure
+from bilevel.errors import InfeasibleGame, OutOfTime, SolverFailure
 from bilevel.robust.answer import RobustAnswer, RobustStatus
 from bilevel.robust.iterations import Iteration, IterationTable, Kind
 from bilevel.robust.masters import compile_master
@@ -45,8 +45,8 @@ def generate(setting: Setting, state: State, most: int) -> RobustAnswer:
     for _ in range(most - len(state.rounds)):
         try:
             image, answer = _solved_master(setting, state)
-        except InfeasibleGame:
-            return _answer(setting, state, "infeasible")
+        except (InfeasibleGame, OutOfTime) as reason:
+            return _answer(setting, state, "infeasible" if isinstance(reason, InfeasibleGame) else "time_limit")
         state = replace(state, image=image, lower=max(state.lower, answer.bound))
         stopped = setting.is_over() or (answer.status != "optimal" and setting.master_seconds is None)
         if answer.point is None:
@@ -102,7 +102,10 @@ def _probed(setting: Setting, state: State) -> State:
 
     What bounds its worst case may be short of it there: then the scenario is stored, so that no master is wasted.
     """
-    image = _compiled(setting, state)
+    try:
+        image = _compiled(setting, state)
+    except OutOfTime:
+        return state
     begin = quick_start(image, setting.limits)
     state = replace(state, image=image)
     attacked = None if begin is None else _attacked(setting, state, image.source_point(begin))
@@ -137,7 +140,7 @@ def _solved_master(setting: Setting, state: State) -> tuple[Image, Answer]:
 def _compiled(setting: Setting, state: State) -> Image:
     # where nature answers in the master it is another follower each round, of which earlier bounds say nothing
     earlier = state.image if setting.moving is None else None
-    return compile_master(setting.master(state.scenarios), earlier, setting.limits.threads)
+    return compile_master(setting.master(state.scenarios), earlier, setting.limits.threads, setting.clock.end())
 
 
 def _begin(setting: Setting, state: State, image: Image) -> Floats | None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bilevel.compiler.compile import compile_automatically
-from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.errors import NotApplicable, OutOfTime, SolverFailure
 from bilevel.robust.late_adversary import TIGHT, Wanted, Worst
 from bilevel.robust.late_evaluation import LateAnswer, LateEvaluation
 from bilevel.search.optimise import Limits, optimise
+from bilevel.solvers.deadline import Deadline
 from reformulations import refusal
 from reformulations.programs import Floats
 from reformulations.robust.approach import Approach, approach_from
@@ -113,7 +114,11 @@ class NestedAdversary:
             game = inner_master(forms, within, stored)
         except refusal.NotApplicable as refused:
             raise NotApplicable(refused.where, refused.reason) from refused
-        image = compile_automatically(game.program, self.evaluation.threads)
+        until = None if deadline is None else Deadline(deadline)
+        try:
+            image = compile_automatically(game.program, self.evaluation.threads, until)
+        except OutOfTime:
+            return None
         remaining = None if deadline is None else max(deadline - time.perf_counter(), 0.1)
         answer = optimise(image, Limits(0.5 * gap, remaining, self.evaluation.threads))
         if answer.point is None and answer.status == "time_limit":

@@ -10,10 +10,11 @@ from typing import Literal, Protocol
 import numpy as np
 
 from bilevel.compiler.compile import compile_automatically
-from bilevel.errors import NotApplicable, SolverFailure
+from bilevel.errors import NotApplicable, OutOfTime, SolverFailure
 from bilevel.robust.recourse import VIOLATION, RecourseSolver, cheapest_afresh
 from bilevel.robust.scenario_tasks import largest
 from bilevel.search.optimise import Limits, optimise
+from bilevel.solvers.deadline import Deadline
 from reformulations.programs import BilevelProgram, Floats
 from reformulations.robust.second_stage import SecondStage, cost_game, violation_game
 from reformulations.robust.two_stage import TwoStage
@@ -186,7 +187,10 @@ class GameOracle:
         self, program: BilevelProgram, gap: float, deadline: float | None
     ) -> tuple[Floats, float, float] | None:
         """Return the scenario, the value that nature's game claims for it, and the proven bound."""
-        image = compile_automatically(program, self.threads)
+        try:
+            image = compile_automatically(program, self.threads, None if deadline is None else Deadline(deadline))
+        except OutOfTime:
+            return None
         remaining = None if deadline is None else deadline - time.perf_counter()
         if remaining is not None and remaining <= 0:
             return None

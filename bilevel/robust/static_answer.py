@@ -9,11 +9,12 @@ from dataclasses import replace
 import numpy as np
 
 from bilevel.compiler.pipeline import Image
-from bilevel.errors import InfeasibleGame
+from bilevel.errors import InfeasibleGame, OutOfTime
 from bilevel.robust.answer import RobustAnswer, RobustStatus
 from bilevel.robust.iterations import Iteration, IterationTable
 from bilevel.robust.masters import compile_master
 from bilevel.search.optimise import Limits, optimise
+from bilevel.solvers.deadline import Deadline
 from reformulations.programs import LEADER, BilevelProgram
 from reformulations.robust.static_costs import (
     dualised_costs,
@@ -42,9 +43,10 @@ def solve_static(
     began = time.perf_counter()
     static = dualised_costs(program, within.polyhedral(), within.nominal())
     try:
-        image = compile_master(static, None, limits.threads)
-    except InfeasibleGame as reason:
-        return _answer(program, "infeasible", None, None, began, (str(reason),))
+        image = compile_master(static, None, limits.threads, Deadline.of(limits, began))
+    except (InfeasibleGame, OutOfTime) as reason:
+        ended: RobustStatus = "infeasible" if isinstance(reason, InfeasibleGame) else "time_limit"
+        return _answer(program, ended, None, None, began, (str(reason),))
     answer = optimise(image, limits)
     sense = float(program.objectives.sense[LEADER])
     bound = sense * answer.bound if np.isfinite(answer.bound) else None

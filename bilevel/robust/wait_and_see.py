@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bilevel.errors import InfeasibleGame, NotApplicable, SolverFailure
+from bilevel.errors import InfeasibleGame, NotApplicable, OutOfTime, SolverFailure
 from bilevel.robust.adversaries import Adversary, adversary_for
 from bilevel.robust.answer import RobustAnswer, RobustStatus
 from bilevel.robust.iterations import Iteration, IterationTable, Kind
@@ -117,9 +117,9 @@ def _round(
         scenario_master(adversary.evaluation.program, adversary.evaluation.timing, run.stored),
     )
     try:
-        image = compile_master(master, None, limits.threads)
-    except InfeasibleGame:
-        return run, "infeasible"
+        image = compile_master(master, None, limits.threads, clock.end())
+    except (InfeasibleGame, OutOfTime) as reason:
+        return run, "infeasible" if isinstance(reason, InfeasibleGame) else "time_limit"
     gap = _master_gap(run, limits.gap)
     answer = optimise(image, replace(limits, gap=gap, time_limit=clock.remaining(run.patience)))
     run = replace(run, image=image, lower=max(run.lower, answer.bound))

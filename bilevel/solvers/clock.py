@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from bilevel.solvers.answer import Limits
+from bilevel.solvers.deadline import Deadline
 
 _GRACE = 0.1
 """Share of the time limit that nature may use beyond it, so that the last master's plan is not thrown away."""
@@ -38,6 +39,10 @@ class Clock:
         now, limit, own = time.perf_counter(), self.limits.time_limit, self.master_seconds
         left = [] if limit is None else [max(self.began + limit - now, 0.1)]
         return min([*left, *([] if own is None else [own * patience])], default=None)
+
+    def end(self) -> Deadline:
+        """Return when the time limit of the run is over."""
+        return Deadline.of(self.limits, self.began)
 
     def deadline(self, patience: float) -> float | None:
         """Return until when nature may answer."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bilevel.solvers.answer import Limits
+from bilevel.solvers.outcome import never
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Deadline:
     """
 
     until: float
-    stopped: Callable[[], bool]
+    stopped: Callable[[], bool] = never
     reserved: float = 0.0
 
     @classmethod
