@@ -1,19 +1,19 @@
 """Uncertainty sets on the user's keys, for ``bl.Uncertain(index, within=...)``.
 
-Values come as a dict by key, as a sequence in the order of the index set, or as one number for all keys. The keys are
-compared with the index set when the game is solved; an error names both.
+Values come by key (a dict, an indexed parameter, a series of pandas), as a sequence in the order of the index set, or
+as one number for all keys. Keys are compared with the index set, and mutable parameters read, when the game is solved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from bilevel.errors import InvalidGame
-from bilevel.language.keyed import Key, KeyedSet, Values, checked, ordered
+from bilevel.language.keyed import Key, KeyedSet, Values, by_key, checked, number, ordered
 from bilevel.language.polyhedron import Polyhedron
 from reformulations import uncertainty
 from reformulations.programs import Floats
@@ -75,7 +75,8 @@ class Budget:
         """Return the set on arrays in the order of ``keys``."""
         nominal = ordered(self.nominal, keys, f"{name}: Budget(nominal)")
         deviation = ordered(self.deviation, keys, f"{name}: Budget(deviation)")
-        return checked(name, lambda: budget.Budget(nominal, deviation, self.budget, self.one_sided))
+        most = number(self.budget, f"{name}: Budget(budget)")
+        return checked(name, lambda: budget.Budget(nominal, deviation, most, self.one_sided))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +84,7 @@ class Scenarios:
     """Finitely many points, each a dict by key or a sequence in the order of the index set.
 
     ``points`` is a sequence of them or a dict by label; ``probability``, in the same form, is what the nominal scenario
-    is chosen by.
+    is chosen by. A table of pandas is refused, since scenarios may be its rows or its columns.
     """
 
     points: Sequence[Values] | Mapping[Any, Values]
@@ -91,8 +92,17 @@ class Scenarios:
 
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
-        labels = list(self.points) if isinstance(self.points, Mapping) else list(range(len(self.points)))
-        points = [ordered(self.points[label], keys, f"{name}: scenario {label}") for label in labels]
+        if hasattr(self.points, "columns"):
+            raise InvalidGame(
+                f"{name}: Scenarios(points) is a table; give its to_dict() where columns are scenarios, or its "
+                'to_dict("index") where rows are'
+            )
+        if not isinstance(self.points, Sized):
+            raise InvalidGame(f"{name}: Scenarios(points) is {self.points!r}; give a sequence, or a dict by label")
+        labelled = by_key(self.points)
+        found = dict(enumerate(self.points)) if labelled is None else labelled
+        labels = list(found)
+        points = [ordered(found[label], keys, f"{name}: scenario {label}") for label in labels]
         weights = self.probability
         probability = None if weights is None else ordered(weights, labels, f"{name}: Scenarios(probability)")
         return checked(name, lambda: uncertainty.Scenarios(np.array(points), probability))
@@ -115,7 +125,11 @@ class DistributionBall:
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
         reference = ordered(self.reference, keys, f"{name}: DistributionBall(reference)")
-        return checked(name, lambda: distributions.DistributionBall(reference, self.l1, self.linf))
+        l1, linf = (
+            None if radius is None else number(radius, f"{name}: DistributionBall({which})")
+            for which, radius in (("l1", self.l1), ("linf", self.linf))
+        )
+        return checked(name, lambda: distributions.DistributionBall(reference, l1, linf))
 
     @classmethod
     def from_counts(
@@ -139,15 +153,22 @@ class DistributionBall:
         >>> DistributionBall.from_counts({"rain": 40, "sun": 60}).linf
         0.159...
         """
-        observed = np.array(list(counts.values()) if isinstance(counts, Mapping) else counts, np.float64)
+        labelled, what = by_key(counts), "DistributionBall.from_counts"
+        if not isinstance(counts, Sized):
+            raise InvalidGame(f"{what}: {counts!r} are no counts; give a sequence, or a dict by outcome")
+        outcomes = dict(enumerate(counts)) if labelled is None else labelled
+        observed = np.array([number(count, f"{what}: count of {key!r}") for key, count in outcomes.items()], np.float64)
+        for key, count in zip(outcomes, observed, strict=True):
+            if not (count >= 0 and count.is_integer()):
+                raise InvalidGame(f"{what}: count of {key!r} is {count:g}, expected a whole number from 0 up")
         # two radii that each fail half as often hold together
         each = 1 - (1 - confidence) / 2
         try:
             found = _radii(observed, confidence, each, radii)
         except ValueError as reason:
-            raise InvalidGame(f"DistributionBall.from_counts: {reason}") from reason
+            raise InvalidGame(f"{what}: {reason}") from reason
         share = (observed / observed.sum()).tolist()
-        reference = dict(zip(counts, share, strict=True)) if isinstance(counts, Mapping) else share
+        reference = share if labelled is None else dict(zip(labelled, share, strict=True))
         return cls(reference, found.l1, found.linf)
 
 
@@ -171,8 +192,10 @@ class Wasserstein:
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
         reference, distance = ordered(self.reference, keys, f"{name}: Wasserstein(reference)"), self.distance
-        table = [[distance(one, other) for other in keys] for one in keys] if callable(distance) else distance
-        return checked(name, lambda: wasserstein.Wasserstein(reference, np.asarray(table, np.float64), self.radius))
+        radius = number(self.radius, f"{name}: Wasserstein(radius)")
+        rows = [[distance(one, other) for other in keys] for one in keys] if callable(distance) else distance
+        table = [ordered(row, keys, f"{name}: Wasserstein(distance), row {i}") for i, row in enumerate(rows)]
+        return checked(name, lambda: wasserstein.Wasserstein(reference, np.array(table), radius))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,7 +214,8 @@ class CVaR:
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
         reference = ordered(self.reference, keys, f"{name}: CVaR(reference)")
-        return checked(name, lambda: cvar.CVaR(reference, self.tail))
+        tail = number(self.tail, f"{name}: CVaR(tail)")
+        return checked(name, lambda: cvar.CVaR(reference, tail))
 
 
 def _radii(observed: Floats, confidence: float, each: float, rule: str) -> Radii:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set, Sized
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from pyomo.core.expr.numvalue import NumericValue, value
+from pyomo.core.expr.visitor import identify_variables
 
 from bilevel.errors import InvalidGame
 from reformulations.programs import Floats
@@ -32,18 +34,49 @@ def ordered(values: Values, keys: Sequence[Key], what: str) -> Floats:
     Raises
     ------
     InvalidGame
-        When a dict has other keys, or a sequence another length; ``what`` begins the message.
+        When values by key have other keys, a sequence has another length, or one of them is no number; ``what`` begins
+        the message.
     """
-    if isinstance(values, Mapping):
-        refuse_keys(set(values) - set(keys), what, "has", keys)
-        refuse_keys(set(keys) - set(values), what, "lacks", keys)
-        return np.array([values[key] for key in keys], np.float64)
-    array = np.asarray(values, np.float64)
-    if array.ndim == 0:
-        return np.full(len(keys), float(array))
-    if array.shape != (len(keys),):
-        raise InvalidGame(f"{what} has {len(array)} entries, but the index set has {len(keys)}: {_some(keys)}")
-    return array
+    labelled = by_key(values)
+    if labelled is not None:
+        refuse_keys(set(labelled) - set(keys), what, "has", keys)
+        refuse_keys(set(keys) - set(labelled), what, "lacks", keys)
+        return np.array([number(labelled[key], f"{what}[{key!r}]") for key in keys], np.float64)
+    each: Any = values.tolist() if isinstance(values, np.ndarray) else values
+    if isinstance(each, str | NumericValue) or not isinstance(each, Sized):
+        return np.full(len(keys), number(each, what))
+    if isinstance(each, Set):
+        raise InvalidGame(f"{what}: a set has no order; give a dict by key, or a sequence")
+    found: list[Any] = list(each)  # type: ignore[call-overload]
+    if len(found) != len(keys):
+        raise InvalidGame(f"{what} has {len(found)} entries, but the index set has {len(keys)}: {_some(keys)}")
+    return np.array([number(item, f"{what}[{key!r}]") for key, item in zip(keys, found, strict=True)], np.float64)
+
+
+def by_key(values: Any) -> dict[Any, Any] | None:
+    """Return what is labelled, a dict, an indexed parameter or a series of pandas, as a dict; None for the rest."""
+    is_indexed = getattr(values, "is_indexed", None)
+    if not hasattr(values, "keys") or (is_indexed is not None and not is_indexed()):
+        return None
+    return {key: values[key] for key in values.keys()}  # noqa: SIM118 - a series iterates over its values
+
+
+def number(item: Any, what: str) -> float:
+    """Return a number, a parameter or an expression of parameters as they stand now.
+
+    Raises
+    ------
+    InvalidGame
+        When it is none of these, or a variable appears in it; ``what`` begins the message.
+    """
+    try:
+        moved_by = [] if not isinstance(item, NumericValue) else list(identify_variables(item, include_fixed=False))
+        found = None if moved_by else float(value(item))
+    except (TypeError, ValueError) as reason:
+        raise InvalidGame(f"{what}: {item!r} is no number") from reason
+    if found is None:
+        raise InvalidGame(f"{what}: it depends on {moved_by[0].name}; only a Polyhedron moves with the plan")
+    return found
 
 
 def refuse_keys(wrong: set[Any], what: str, verb: str, keys: Sequence[Key]) -> None:

@@ -128,7 +128,7 @@ def _declared(found: UncertainColumns) -> KeyedSet:
     component = found.component
     if found.within is None:
         raise InvalidGame(f"{component.name}: an uncertain variable needs a set; give within=bl.uncertainty.Box(...)")
-    if not isinstance(found.within, KeyedSet):
+    if not isinstance(found.within, KeyedSet) or isinstance(found.within, type):
         raise InvalidGame(
             f"{component.name}: {type(found.within).__name__} is no uncertainty set; give one of bl.uncertainty"
         )

@@ -9,6 +9,7 @@ import numpy as np
 from pyomo.core.base.constraint import Constraint, ConstraintData
 
 from bilevel.errors import InvalidGame, NotApplicable
+from bilevel.language.keyed import number
 from bilevel.language.read import Game
 from reformulations import refusal
 from reformulations.programs import BilevelProgram
@@ -28,7 +29,7 @@ def elastic_game(game: Game, penalty: Penalty | None) -> BilevelProgram:
     Raises
     ------
     InvalidGame
-        For a key that is no constraint of the game.
+        For a key that is no constraint of the game, and a penalty that is no number.
     NotApplicable
         For a penalty that is not positive, a row without recourse, and a game without recourse.
     """
@@ -40,9 +41,9 @@ def elastic_game(game: Game, penalty: Penalty | None) -> BilevelProgram:
             if not isinstance(component, Constraint | ConstraintData):
                 raise InvalidGame(f"CCG(penalty=...): {component} is no constraint; give a number, or rows of recourse")
             for row in component.values() if component.is_indexed() else [component]:
-                prices[game.row(row)] = price
+                prices[game.row(row)] = number(price, f"CCG(penalty=...): {row.name}")
     else:
-        prices[elastic_recourse.rows_of_recourse(game.program)] = penalty
+        prices[elastic_recourse.rows_of_recourse(game.program)] = number(penalty, "CCG(penalty=...)")
     try:
         return elastic_recourse.with_elastic_rows(game.program, prices)
     except refusal.NotApplicable as refused:

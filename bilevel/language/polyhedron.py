@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from pyomo.core.expr.visitor import identify_variables
 from scipy import sparse
 
 from bilevel.errors import InvalidGame, NotApplicable
-from bilevel.language.keyed import Key, checked, refuse_keys
+from bilevel.language.keyed import Key, by_key, checked, number, refuse_keys
 from reformulations import uncertainty
 from reformulations.programs import Floats
 from reformulations.uncertainty import UncertaintySet
@@ -69,6 +69,20 @@ class Polyhedron:
     rows: Sequence[Row] = ()
     bounds: Pair | Mapping[Any, Pair] = (None, None)
 
+    def __post_init__(self) -> None:
+        # an iterator would be empty when the rows are read again
+        object.__setattr__(self, "rows", tuple(self.rows))
+        row: Any
+        for i, row in enumerate(self.rows):
+            if isinstance(row, str) or len(row) != len(("by key", "sign", "side")) or by_key(row[0]) is None:
+                raise InvalidGame(f'Polyhedron: row {i} is {row!r}; give ({{key: coefficient, ...}}, "<=", side)')
+        pair: Any
+        for pair in self.bounds.values() if isinstance(self.bounds, Mapping) else [self.bounds]:
+            if not isinstance(pair, Sized) or len(pair) != len(("low", "high")):
+                raise InvalidGame(
+                    f"Polyhedron: the bounds {pair!r} are no pair; give (low, high), with None for no bound"
+                )
+
     @property
     def moves(self) -> bool:
         """Whether a side depends on variables."""
@@ -102,12 +116,13 @@ class Polyhedron:
         """Return the rows in the order of ``keys``, moving bounds among them, and the bounds ``(k,)`` that stay."""
         place = {key: j for j, key in enumerate(keys)}
         matrix, signs, sides, names = [], [], [], []
-        for i, (coefficients, sign, side) in enumerate(self.rows):
+        for i, (written, sign, side) in enumerate(self.rows):
+            coefficients = by_key(written) or {}
             row = f"row {i} of Polyhedron"
             refuse_keys(set(coefficients) - set(place), f"{name}: {row}", "has", keys)
             matrix.append(np.zeros(len(keys)))
             for key, coefficient in coefficients.items():
-                matrix[-1][place[key]] = coefficient
+                matrix[-1][place[key]] = number(coefficient, f"{name}: {row}, coefficient of {key!r}")
             if sign not in ("<=", ">=", "=="):
                 raise InvalidGame(f'{name}: {row} has the sign {sign!r}; give "<=", ">=" or "=="')
             signs.append(sign)

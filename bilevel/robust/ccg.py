@@ -27,6 +27,7 @@ from bilevel.robust.adversaries import waits_and_sees
 from bilevel.robust.answer import RobustAnswer
 from bilevel.robust.good_units import solve_in_good_units
 from bilevel.robust.iterations import Iteration
+from bilevel.robust.options import Costs, check_options, without_rounds
 from bilevel.robust.oracles import OracleName, oracle_for
 from bilevel.robust.parametric import solve_parametric
 from bilevel.robust.priced import priced_first_stage
@@ -47,11 +48,7 @@ from reformulations.robust.two_stage import TwoStage, split
 from reformulations.sets.dependent_sets import DependentSets
 from reformulations.uncertainty import UncertaintySet
 
-Costs = Literal["auto", "dualised", "generated"]
-
 _INSIDE = 1e-6
-
-_OF_ROUNDS = ("max_iterations", "start", "save", "master_gap", "master_seconds", "oracle_seconds")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,9 +78,10 @@ class CCG:
         ``"auto"`` dualises unless the description of the set is too long. With another oracle than ``"auto"`` nothing
         of this is done.
     penalty
-        What a unit costs by which a row of recourse is missed, for all of them or by constraint: recourse then exists
-        in every scenario, and the penalty bounds its multipliers. The notes of the solution say what is missed in the
-        worst case; a penalty above every multiplier leaves the answer as it is. None keeps all rows hard.
+        What a unit costs by which a row is missed in which recourse appears, for all of them or by constraint: recourse
+        then exists wherever the other rows hold, and the penalty bounds its multipliers. The notes of the solution say
+        what is missed in the worst case; a penalty above every multiplier leaves the answer as it is. None keeps all
+        rows hard.
     stored
         What a round keeps: ``"scenarios"`` nature's choice, ``"prices"`` what nature maximised, so that it answers to
         every plan anew in the master. ``"auto"`` keeps prices where the set moves with the plan, where a scenario
@@ -199,6 +197,7 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     """
     began, chosen = time.perf_counter(), method or CCG()
     gap = gap if chosen.gap is None else chosen.gap
+    check_options(chosen, gap, executor)
     run = _Run(Limits(gap, time_limit, threads, progress, stopped, executor), began, progress, start, resume)
     files = Files.of((resume, chosen.save), program, within, chosen)
     if isinstance(within, DependentSets):
@@ -229,7 +228,7 @@ def _solved(program: BilevelProgram, within: UncertaintySet, chosen: CCG, run: _
         if chosen.costs == "dualised" or (chosen.costs == "auto" and _fits(within)):
             _refuse_rounds(run.resume)
             answer = solve_static(program, within, limits, progress)
-            return replace(answer, notes=(*_without_rounds(chosen), *answer.notes))
+            return replace(answer, notes=(*without_rounds(chosen, CCG()), *answer.notes))
         program = with_early_recourse(program)
     elif chosen.costs != "auto":
         raise NotApplicable(
@@ -275,13 +274,6 @@ def _refuse_rounds(resume: str | Path | None) -> None:
         )
 
 
-def _without_rounds(method: CCG) -> tuple[str, ...]:
-    """Say which of the options that were given are about rounds, of which a static program has none."""
-    given, plain = ({name: f"{name}={getattr(each, name)}" for name in _OF_ROUNDS} for each in (method, CCG()))
-    asked = ", ".join(given[name] for name in _OF_ROUNDS if given[name] != plain[name])
-    return (f"CCG({asked}) has no effect: one static program has no rounds",) if asked else ()
-
-
 def _is_automatic(method: CCG) -> bool:
     return isinstance(method.start, str) and method.start == "auto"
 
@@ -298,7 +290,10 @@ def _first_scenarios(method: CCG, two_stage: TwoStage, within: UncertaintySet) -
                 'CCG(start="none")', "the bounds of recourse do not bound its cost, so a first scenario is needed"
             )
         return ()
-    u = np.asarray(method.start, dtype=np.float64)
+    try:
+        u = np.asarray(method.start, dtype=np.float64)
+    except (TypeError, ValueError) as reason:
+        raise InvalidGame("CCG(start=...): give numbers in the order of nature's variables") from reason
     if u.shape != (within.dimension,) or not within.contains(u, _INSIDE):
         raise InvalidGame(f"CCG(start=...): {u} is no point of the uncertainty set of dimension {within.dimension}")
     return (u,)

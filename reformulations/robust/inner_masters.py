@@ -270,8 +270,19 @@ def _cost_range(forms: LateForms, box: tuple[Floats, Floats]) -> tuple[float, fl
         np.concatenate([box[1], forms.columns.upper, forms.whole_columns.upper]),
     )
     if not np.isfinite(least[0]) or not np.isfinite(most[0]):
-        raise NotApplicable("recourse", "it is integer, so its cost must be bounded; give its variables finite bounds")
+        raise NotApplicable(
+            _without_bound(forms), "recourse is integer, so its cost must be bounded; give this variable finite bounds"
+        )
     return float(least[0]) + forms.constant, float(most[0]) + forms.constant
+
+
+def _without_bound(forms: LateForms) -> str:
+    """Return the first column that lets the cost of recourse go to infinity."""
+    for columns, cost in ((forms.whole_columns, forms.whole_cost), (forms.columns, forms.cost)):
+        endless = (cost != 0) & ~(np.isfinite(columns.lower) & np.isfinite(columns.upper))
+        for column in np.flatnonzero(endless)[:1]:
+            return columns.names[int(column)]
+    return "recourse"
 
 
 def _names(count: int, what: str) -> Names:
