@@ -81,6 +81,8 @@ def _restricted(history: History, program: BilevelProgram) -> Image | None:
     goals = (wide.objectives, program.objectives)
     if image.proof or not covers(wide, program) or not all(_is_same_goal(*goals)):
         return None
+    if not np.array_equal(wide.columns.integer, program.columns.integer):
+        return None
     if not np.array_equal(wide.rows.lower, program.rows.lower) or not np.array_equal(
         wide.rows.upper, program.rows.upper
     ):

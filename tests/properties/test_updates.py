@@ -49,6 +49,7 @@ def edit(m: pyo.ConcreteModel, what: str, value: int) -> None:
         "lower bound of the leader": lambda: m.price[2].setlb(value % 2),
         "fixed leader": lambda: m.price[2].fix(1 + value % 3),
         "free leader": m.price[2].unfix,
+        "domain of the leader": lambda: setattr(m.price[1], "domain", pyo.Integers if value % 2 else pyo.Reals),
         "bound of the follower": lambda: m.f.b.setub(1 + value),
         "value of what is fixed": lambda: m.still.fix(1 + value / 4),
         "named expression": lambda: m.f.extra.set_value(m.data["slope"] * m.f.b * (1 + value % 2)),
@@ -66,6 +67,7 @@ EDITS = st.sampled_from(
     [
         *DATA,
         *("upper bound of the leader", "lower bound of the leader", "fixed leader", "free leader"),
+        "domain of the leader",
         *("bound of the follower", "value of what is fixed", "named expression"),
         *("row", "whole expression", "follower's variable"),
     ]
@@ -77,6 +79,7 @@ def same_arrays(first: BilevelProgram, second: BilevelProgram) -> bool:
     pairs = [
         (first.columns.lower, second.columns.lower),
         (first.columns.upper, second.columns.upper),
+        (first.columns.integer, second.columns.integer),
         (first.rows.matrix.toarray(), second.rows.matrix.toarray()),
         (first.rows.lower, second.rows.lower),
         (first.rows.upper, second.rows.upper),
@@ -156,3 +159,22 @@ def test_an_update_leaves_the_compiled_game_and_fixed_values_as_they_were():
     assert compiled.game.program.columns.upper[0] == 4
     m.price[1].fix(2.0)
     assert solution.value(m.price[1]) == 1.25
+
+
+@pytest.mark.parametrize("method", [bl.KKT(), bl.Branching()], ids=lambda method: type(method).__name__)
+def test_a_variable_that_becomes_an_integer_is_one_after_the_update(method: Any):
+    """y = min(x, 3), so x - 3 y is -5 at x = 2.5, the most there is, and -4 at x = 2, the most whole number of it."""
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(0, 2.5))
+    m.f = bl.Follower()
+    m.f.y = pyo.Var(bounds=(0, 3))
+    m.f.row = pyo.Constraint(expr=m.f.y <= m.x)
+    m.f.gain = pyo.Objective(expr=m.f.y, sense=pyo.maximize)
+    m.cost = pyo.Objective(expr=m.x - 3 * m.f.y)
+    compiled = bl.compile(m, method=method)
+    found = []
+    for domain in (pyo.Reals, pyo.Integers, pyo.Reals):
+        m.x.domain = domain
+        compiled = compiled.update()
+        found.append(compiled.solve().objective)
+    assert found == pytest.approx([-5, -4, -5])
