@@ -17,6 +17,7 @@ from pyomo.core.base.param import Param
 from pyomo.core.base.set import RangeSet, Set
 from pyomo.core.base.suffix import Suffix
 from pyomo.core.base.var import Var
+from pyomo.gdp import Disjunct
 from pyomo.mpec.complementarity import Complementarity
 
 from bilevel.errors import InvalidGame, NotApplicable
@@ -48,7 +49,7 @@ def walk(model: BlockData) -> Declarations:
     to the leader; nature's variables belong to nature and multipliers to the leader wherever they
     stand. Players come in the order leader, followers, nature, recourse; complementarity conditions of
     a follower are players of their own after it (:mod:`bilevel.language.equilibrium`). PAO's submodels are followers
-    by their own rule (:mod:`bilevel.language.submodels`).
+    by their own rule (:mod:`bilevel.language.submodels`). Disjunctions count once Pyomo has transformed them into rows.
 
     Raises
     ------
@@ -82,6 +83,8 @@ def walk(model: BlockData) -> Declarations:
                 inner.extend((data, _owner_of(component, data, owner)) for data in blocks)
             elif component.ctype not in READABLE:
                 _refuse_unreadable(component)
+        for variables in _on_transformed_disjuncts(block):
+            _collect_variables(variables, owner, leader, nature, found)
         pending.extend(reversed(inner))
     if found.uncertain:
         players.append(nature)
@@ -141,6 +144,14 @@ def _collect_variables(component: Var, owner: Player, leader: Player, nature: Pl
         found.uncertain.append(component)
         owner = nature
     owner.variables.extend(variable for variable in _own_data(component) if not variable.fixed)
+
+
+def _on_transformed_disjuncts(block: BlockData) -> Iterator[Var]:
+    """Yield the variables of disjuncts that are rows by now: these stand in a block beside, the indicators do not."""
+    for component in block.component_map(Disjunct).values():
+        for disjunct in component.values():
+            if disjunct.transformation_block is not None:
+                yield from disjunct.component_objects(Var, descend_into=(Block, Disjunct))
 
 
 def _own_data(component: Component) -> Iterator[ComponentData]:
