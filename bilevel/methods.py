@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bilevel.errors import InvalidGame
+
 Range = float | tuple[float, float]
+
+SEARCHES = ("auto", "rounds", "tree", "global")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,12 @@ class KKT:
     """Each follower is replaced by its KKT conditions (linear rows, convex objective)."""
 
     complementarity: BigM | SOS1 | Indicator = field(default_factory=BigM)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.complementarity, BigM | SOS1 | Indicator):
+            raise InvalidGame(
+                f"KKT(complementarity={self.complementarity!r}): give bl.BigM(...), bl.SOS1() or bl.Indicator()"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,10 @@ class ValueFunction:
     search: Literal["auto", "rounds", "tree", "global"] = "auto"
     epsilon: float = 1e-5
     max_iterations: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.search not in SEARCHES:
+            raise InvalidGame(f"ValueFunction(search={self.search!r}): give one of {', '.join(SEARCHES)}")
 
 
 Method = KKT | StrongDuality | Branching

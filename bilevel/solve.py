@@ -95,18 +95,18 @@ def solve(  # noqa: PLR0913 - the public contract
     Raises
     ------
     InvalidGame
-        When the model is not a game.
+        When the model is not a game, or an option means nothing.
     NotApplicable
         When the game does not fit the method; names the component and the way out.
     InfeasibleFollower, UnboundedFollower
         When a follower can never respond.
     """
     began = time.perf_counter()
-    if solver not in SOLVERS:
-        raise InvalidGame(f'solver={solver!r}: give "auto", "highs" or "scip"')
+    limits = Limits(gap, time_limit, threads, progress, executor=executor).checked()
+    _refuse_unknown(method, solver)
     game = read(model)
-    values = _where_to_begin(game, pessimistic) if warmstart else None
-    limits = Limits(gap, time_limit, threads, progress, executor=executor, values=values)
+    if warmstart:
+        limits = replace(limits, values=_where_to_begin(game, pessimistic))
     if pessimistic:
         if is_robust(game) or isinstance(method, CCG | ValueFunction):
             raise NotApplicable("pessimistic=True", "games with nature or integer followers are solved optimistically")
@@ -134,6 +134,13 @@ def solve(  # noqa: PLR0913 - the public contract
     if solution.values is not None:
         load(game, solution.values)
     return solution
+
+
+def _refuse_unknown(method: Any, solver: str) -> None:
+    if solver not in SOLVERS:
+        raise InvalidGame(f'solver={solver!r}: give "auto", "highs" or "scip"')
+    if not isinstance(method, ValueFunction | CCG):
+        chosen_method(method)
 
 
 def _where_to_begin(game: Game, pessimistic: bool) -> Floats:  # noqa: FBT001

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -74,15 +75,17 @@ def sweep(
     NotApplicable
         For games with nature, integer followers or quadratic followers' rows.
     """
+    limits = Limits(gap, time_limit, threads).checked()
     pairs = tuple(values.items() if isinstance(values, Mapping) else values)
     keys = tuple(key for key, _ in pairs)
     for key in keys:
         if not isinstance(key, ParamData | VarData):
             raise InvalidGame(f"{key}: a sweep is over mutable parameters and variables; give one member of it")
-    grid = list(itertools.product(*(tuple(map(float, steps)) for _, steps in pairs)))
+        if isinstance(key, ParamData) and not key.parent_component().mutable:
+            raise InvalidGame(f"{key.name}: it is not mutable; declare it with Param(..., mutable=True)")
+    grid = list(itertools.product(*(_numbers(key, steps) for key, steps in pairs)))
     game = read(model)
     _refuse_others_variables(game, keys)
-    limits = Limits(gap, time_limit, threads)
     with _restored(game, keys):
         steps = _compiled_at(_compiled(game, method, threads), keys, grid)
         points = _here(steps, limits) if executor is None else _elsewhere(steps, limits, executor)
@@ -92,6 +95,15 @@ def sweep(
             if progress is not None:
                 progress(point)
     return Profiles(tuple(key.name for key in keys), tuple(found))
+
+
+def _numbers(key: Any, steps: Iterable[float]) -> tuple[float, ...]:
+    """Return the values to be taken; refuse what is not finite, and what a parameter may not be."""
+    found = tuple(map(float, steps))
+    for value in found:
+        if not math.isfinite(value) or (isinstance(key, ParamData) and value not in key.parent_component().domain):
+            raise InvalidGame(f"{key.name}: {value:g} is no value it can have; give finite values, within its domain")
+    return found
 
 
 def _refuse_others_variables(game: Game, keys: Sequence[Any]) -> None:

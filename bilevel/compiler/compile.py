@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import nan
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import pyomo.environ as pyo
@@ -111,7 +113,7 @@ class Compiled:
         from bilevel.solve import solve_compiled
 
         values = values_of(self.game) if warmstart else None
-        return solve_compiled(self, Limits(gap, time_limit, threads, progress, values=values))
+        return solve_compiled(self, Limits(gap, time_limit, threads, progress, values=values).checked())
 
     def to_pyomo(self) -> pyo.ConcreteModel:
         """Return the single-level program as a Pyomo model with the user's names."""
@@ -287,21 +289,27 @@ def _refuse_cones(game: Game) -> None:
 
 def chosen_method(method: Method | str) -> Method:
     """Return the method itself; ``"auto"`` begins with the KKT system with derived big-M."""
-    if isinstance(method, str):
-        if method != "auto":
-            raise InvalidGame(f'method={method!r}: give "auto", or a value such as bl.KKT() or bl.StrongDuality()')
-        return KKT()
-    return method
+    if isinstance(method, Method):
+        return method
+    if method != "auto":
+        raise InvalidGame(f'method={method!r}: give "auto", or a value such as bl.KKT() or bl.StrongDuality()')
+    return KKT()
 
 
 def given_bounds(game: Game, bounds: Any) -> Given:
     """Return the user's bounds by position among the multipliers of the source."""
-    if bounds is None or isinstance(bounds, (int, float)):
-        return bounds
+    if bounds is None:
+        return None
+    if isinstance(bounds, Real):
+        return _range_of(bounds)[1]
+    if not isinstance(bounds, Mapping):
+        raise InvalidGame(
+            f"BigM(bounds={bounds!r}): give a number, or a mapping from followers' rows to numbers or ranges"
+        )
     n, m = len(game.variables), len(game.constraints)
     given: dict[int, tuple[float, float]] = {}
     for component, value in bounds.items():
-        low, high = (-abs(value), abs(value)) if isinstance(value, (int, float)) else value
+        low, high = _range_of(value)
         for data in _members(component):
             if isinstance(data, ConstraintData):
                 given[game.row(data)] = (low, high)
@@ -311,6 +319,17 @@ def given_bounds(game: Game, bounds: Any) -> Given:
             else:
                 raise InvalidGame(f"BigM(bounds=...): {data} is neither a constraint nor a variable of a follower")
     return given
+
+
+def _range_of(bound: Any) -> tuple[float, float]:
+    """Return a bound that somebody gave as a range; a number is one of the absolute value."""
+    try:
+        low, high = (-abs(float(bound)), abs(float(bound))) if isinstance(bound, Real) else map(float, bound)
+    except (TypeError, ValueError):
+        low, high = nan, nan
+    if not low <= high:
+        raise InvalidGame(f"BigM(bounds=...): {bound!r} is neither a number nor a range (low, high)")
+    return float(low), float(high)
 
 
 def _members(component: Any) -> list[Any]:

@@ -50,7 +50,7 @@ def diagnose(model: BlockData, *, time_limit: float = 60.0, threads: int | None 
     NotApplicable
         When the game has uncertainty.
     """
-    return diagnose_program(read(model).program, Limits(time_limit=time_limit, threads=threads))
+    return diagnose_program(read(model).program, Limits(time_limit=time_limit, threads=threads).checked())
 
 
 def diagnose_program(program: BilevelProgram, limits: Limits | None = None) -> Diagnosis:

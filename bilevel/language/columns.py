@@ -9,6 +9,7 @@ from pyomo.core.base.set import SetData
 from pyomo.core.base.var import VarData
 
 from bilevel.errors import InvalidGame
+from bilevel.language.expressions import reason_of
 from bilevel.language.names import names_of
 from reformulations.programs import Columns
 
@@ -55,7 +56,9 @@ def bounds_of(variable: VarData) -> tuple[float | None, float | None]:
     try:
         bounds: tuple[float | None, float | None] = variable.bounds
     except ValueError as error:
-        raise InvalidGame(f"{variable.name}: a bound is not a finite number ({error}); correct its bounds") from error
+        raise InvalidGame(
+            f"{variable.name}: a bound is not a finite number ({reason_of(error)}); correct its bounds"
+        ) from error
     return bounds
 
 

@@ -200,6 +200,15 @@ def _walk(visitor: LinearRepnVisitor, expression: Any, source: ComponentData) ->
     except (AttributeError, NameError) as error:
         # Pyomo 6.10.1 fails like this, without a name, where a coefficient inside a product is not a number.
         raise _not_finite(source, "a coefficient of a product") from error
+    except ValueError as error:
+        raise InvalidGame(
+            f"{source.name}: {reason_of(error)}; give every parameter and fixed variable in it a finite value"
+        ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return what Pyomo says of a parameter or an operation that has no value, without the advice below it."""
+    return str(error).strip().split("\n", 1)[0].rstrip(":.")
 
 
 def _first(mask: np.ndarray) -> Integers:

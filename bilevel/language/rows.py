@@ -15,7 +15,7 @@ from pyomo.core.expr.numvalue import value
 from scipy import sparse
 
 from bilevel.errors import InvalidGame
-from bilevel.language.expressions import Coefficients, ExpressionReader
+from bilevel.language.expressions import Coefficients, ExpressionReader, reason_of
 from bilevel.language.names import names_of
 from reformulations.programs import Booleans, Floats, Integers, Objectives, Product, Rows
 
@@ -89,9 +89,20 @@ def _sides(constraints: Sequence[ConstraintData]) -> tuple[list[Any], Floats, Fl
                 f"{constraint.name}: a range whose side is a variable has no row; split it into two constraints"
             ) from error
         bodies.append(body)
-        lower.append(-inf if low is None else low if low.__class__ in native_numeric_types else value(low))
-        upper.append(inf if high is None else high if high.__class__ in native_numeric_types else value(high))
+        lower.append(-inf if low is None else low if low.__class__ in native_numeric_types else _side(low, constraint))
+        upper.append(
+            inf if high is None else high if high.__class__ in native_numeric_types else _side(high, constraint)
+        )
     return bodies, np.array(lower, np.float64), np.array(upper, np.float64)
+
+
+def _side(side: Any, constraint: ConstraintData) -> Any:
+    try:
+        return value(side)
+    except (ValueError, ArithmeticError) as error:
+        raise InvalidGame(
+            f"{constraint.name}: a side is not a finite number ({reason_of(error)}); give its data finite values"
+        ) from error
 
 
 def _is_empty(found: Coefficients) -> Booleans:

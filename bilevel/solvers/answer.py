@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 
+from bilevel.errors import InvalidGame
 from bilevel.solvers.outcome import MipProgress, never
 from reformulations.programs import Floats
 
@@ -45,6 +48,26 @@ class Limits:
     executor: Executor | None = None
     values: Floats | None = None
 
+    def checked(self) -> Limits:
+        """Return the limits, as somebody gave them, once they are known to be numbers that mean something.
+
+        Raises
+        ------
+        InvalidGame
+            For a gap, a time limit or a number of threads that is negative or no number.
+        """
+        if not _is_number(self.gap) or not 0 <= self.gap < math.inf:
+            raise InvalidGame(f"gap={self.gap!r}: give a number, 0 or above")
+        if self.time_limit is not None and not (_is_number(self.time_limit) and self.time_limit >= 0):
+            raise InvalidGame(f"time_limit={self.time_limit!r}: give seconds, or None for no limit")
+        if self.threads is not None and not (isinstance(self.threads, Integral) and self.threads >= 0):
+            raise InvalidGame(f"threads={self.threads!r}: give a whole number, or None for HiGHS's own choice")
+        return self
+
     def after(self, seconds: float) -> Limits:
         """Return what is left of the time once ``seconds`` have passed, never less than a moment to answer in."""
         return self if self.time_limit is None else replace(self, time_limit=max(self.time_limit - seconds, 0.1))
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, Real)

@@ -92,3 +92,13 @@ def test_what_cannot_be_swept_is_refused():
         bl.sweep(m, [(m.cars.on, [1])])
     with pytest.raises(bl.InvalidGame, match=r"cars.on\[free\]: it is not the leader's"):
         bl.sweep(m, [(m.cars.on["free"], [1])])
+    m.constant = pyo.Param(initialize=1)
+    m.share = pyo.Param([1], initialize=1, mutable=True, within=pyo.PercentFraction)
+    for key, value, message in (
+        (m.constant, 1, "constant: it is not mutable"),
+        (m.share[1], 2, r"share\[1\]: 2 is no value it can have"),
+        (m.toll, float("nan"), "toll: nan is no value it can have"),
+    ):
+        with pytest.raises(bl.InvalidGame, match=message):
+            bl.sweep(m, [(key, [value])])
+    assert m.share[1].value == 1

@@ -282,11 +282,11 @@ def test_foreign_variables_in_products_are_refused_by_name():
         read(m)
 
 
-def test_a_parameter_without_a_value_is_pyomos_error():
+def test_a_parameter_without_a_value_is_refused_by_row_and_name():
     m = price_game()
     m.a = pyo.Param([1, 2], mutable=True)
     m.row = pyo.Constraint(expr=m.p <= m.a[2])
-    with pytest.raises(ValueError, match=r"a\[2\]"):
+    with pytest.raises(InvalidGame, match=r"row: a side is not a finite number \(.*a\[2\]\)"):
         read(m)
 
 
