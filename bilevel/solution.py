@@ -17,8 +17,13 @@ from rich.text import Text
 
 from bilevel.certificate.certify import Certificate
 from bilevel.certificate.multiplier_ranges import multiplier_ranges
-from bilevel.certificate.multiplier_table import MultiplierTable, multiplier_table, rows_with_multipliers
-from bilevel.errors import BilevelError, InvalidGame
+from bilevel.certificate.multiplier_table import (
+    MultiplierTable,
+    have_multipliers,
+    multiplier_table,
+    rows_with_multipliers,
+)
+from bilevel.errors import BilevelError, InvalidGame, NotApplicable
 from bilevel.language.read import Game
 from bilevel.printing import html, number, plain, residual
 from reformulations.programs import Floats, Role
@@ -92,6 +97,8 @@ class Solution:
         """
         if isinstance(variable, Var) and variable.is_indexed():
             return {index: self.value(member) for index, member in variable.items()}
+        if not isinstance(variable, VarData):
+            raise InvalidGame(f"{variable}: it is no variable; give one, and put expressions together from values")
         if variable.fixed and id(variable) not in self.game.column_of:
             return pyo.value(variable)
         return float(self._known_point()[self.game.column(variable)])
@@ -110,6 +117,8 @@ class Solution:
             Without a solution.
         InvalidGame
             When the component is not of a follower of this game.
+        NotApplicable
+            For followers with integer variables, and for those that are not convex.
         """
         if isinstance(component, (Constraint, Var)) and component.is_indexed():
             return {index: self.multiplier(member, bound=bound) for index, member in _members(component)}
@@ -136,7 +145,7 @@ class Solution:
         InvalidGame
             When the component is not of a follower of this game.
         NotApplicable
-            For followers with integer variables.
+            For followers with integer variables, and for those that are not convex.
         """
         point, game = self._known_point(), self.game
         if isinstance(component, (Constraint, Var)) and component.is_indexed():
@@ -151,7 +160,7 @@ class Solution:
         """Return a table of multipliers, with the interval of each that is one of many.
 
         Prints as text, and in colour in a notebook. Of constraints it has their rows, of variables both bounds; without
-        components, all rows of the followers that decide no integers. Two linear programs a line.
+        components, all rows of the followers that are convex and decide no integers. Two linear programs a line.
 
         Raises
         ------
@@ -160,7 +169,7 @@ class Solution:
         """
         program, point = self.game.program, self._known_point()
         wanted = [position for component in components for position in self._positions(component)]
-        targets = np.array(wanted, np.int64) if components else rows_with_multipliers(program)
+        targets = np.array(wanted, np.int64) if components else rows_with_multipliers(program, self.certificate)
         return multiplier_table(program, point, targets)
 
     def _positions(self, component: Any) -> Iterator[int]:
@@ -177,11 +186,11 @@ class Solution:
         game, n, m = self.game, len(self.game.variables), len(self.game.constraints)
         if isinstance(component, ConstraintData):
             row = game.row(component)
-            self._refuse_other_players(component.name, int(game.program.row_owner[row]))
+            self._refuse_without_multipliers(component.name, int(game.program.row_owner[row]))
             return row
         if isinstance(component, VarData):
             column = game.column(component)
-            self._refuse_other_players(component.name, int(game.program.column_owner[column]))
+            self._refuse_without_multipliers(component.name, int(game.program.column_owner[column]))
             return m + column + (n if bound == "upper" else 0)
         raise InvalidGame(f"{component}: only constraints and variables have multipliers")
 
@@ -190,10 +199,17 @@ class Solution:
             raise BilevelError(f"the game has no solution to report (status {self.status})")
         return self.point
 
-    def _refuse_other_players(self, name: str, player: int) -> None:
+    def _refuse_without_multipliers(self, name: str, player: int) -> None:
         program = self.game.program
         if program.roles[player] != Role.FOLLOWER:
             raise InvalidGame(f"{name}: it belongs to {program.players[player]}; only followers have multipliers")
+        if not have_multipliers(program, self.certificate)[player]:
+            whole = program.columns.integer & (program.column_owner == player)
+            why = [f"decides {program.columns.names[int(j)]}, an integer variable" for j in np.flatnonzero(whole)[:1]]
+            raise NotApplicable(
+                name,
+                f"follower {program.players[player]} {(*why, 'is not convex')[0]}, so its optimum has no multipliers",
+            )
 
     def __rich__(self) -> RenderableType:
         summary = Table(box=None, show_header=False, pad_edge=False)

@@ -6,8 +6,8 @@ import numpy as np
 from pyomo.core.base.block import BlockData
 from pyomo.core.base.suffix import Suffix
 
+from bilevel.certificate.multiplier_table import have_multipliers
 from bilevel.solution import Solution
-from reformulations.programs import Role
 
 
 def fill_suffixes(model: BlockData, solution: Solution) -> None:
@@ -15,12 +15,11 @@ def fill_suffixes(model: BlockData, solution: Solution) -> None:
 
     ``dual`` holds those of followers' rows, ``rc`` the sum of both bounds' for their variables, each
     ``d(follower's optimum, in its own sense)/d(right-hand side)``. Both are emptied first; rows and variables of the
-    leader have none, nor have those of followers that decide integers.
+    leader have none, nor have those of followers that decide integers or are not convex.
     """
     wanted = {name: model.component(name) for name in ("dual", "rc")}
     game, program = solution.game, solution.game.program
-    followers = program.roles == Role.FOLLOWER
-    followers[np.unique(program.column_owner[program.columns.integer])] = False
+    followers = have_multipliers(program, solution.certificate)
     n, m = len(game.variables), len(game.constraints)
     for name, suffix in wanted.items():
         if not isinstance(suffix, Suffix) or not suffix.import_enabled():

@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bilevel.certificate.certify import Certificate
 from bilevel.certificate.multiplier_ranges import PriceLine, multiplier_ranges
 from bilevel.printing import html, interval, number, plain
 from reformulations.optimality import multiplier_names
-from reformulations.programs import BilevelProgram, Floats, Integers, Role
+from reformulations.programs import BilevelProgram, Booleans, Floats, Integers, Role
 
 _MOST_LINES = 40
 
@@ -64,7 +65,14 @@ def multiplier_table(program: BilevelProgram, point: Floats, targets: Integers) 
     return MultiplierTable(tuple(PriceLine(*line, *pair) for *line, pair in zip(names, values, ends, strict=True)))
 
 
-def rows_with_multipliers(program: BilevelProgram) -> Integers:
-    """Return the rows of the followers that decide no integers."""
-    whole = np.unique(program.column_owner[program.columns.integer])
-    return np.flatnonzero((program.roles[program.row_owner] == Role.FOLLOWER) & ~np.isin(program.row_owner, whole))
+def have_multipliers(program: BilevelProgram, certificate: Certificate | None) -> Booleans:
+    """Return which players are followers whose optimum has multipliers: no integers, and not solved globally."""
+    found = program.roles == Role.FOLLOWER
+    found[program.column_owner[program.columns.integer]] = False
+    searched = [line.follower for line in certificate.followers if line.is_searched] if certificate else []
+    return np.asarray(found & ~np.isin(list(program.players), searched))
+
+
+def rows_with_multipliers(program: BilevelProgram, certificate: Certificate | None) -> Integers:
+    """Return the rows of the followers whose optimum has multipliers."""
+    return np.flatnonzero(have_multipliers(program, certificate)[program.row_owner])

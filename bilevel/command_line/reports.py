@@ -77,7 +77,7 @@ def _multipliers(solution: Solution, named: NamedGame) -> dict[str, dict[str, fl
 
 def multiplier_table(solution: Solution, named: NamedGame) -> MultiplierTable:
     """Return the multipliers of the followers' rows, with their ranges, by the names in the file."""
-    rows = rows_with_multipliers(solution.game.program).tolist()
+    rows = rows_with_multipliers(solution.game.program, solution.certificate).tolist()
     names = [named.name_of(solution.game.constraints[row]) for row in rows]
     lines = solution.multipliers().lines
     return MultiplierTable(tuple(replace(line, name=name) for line, name in zip(lines, names, strict=True)))
