@@ -57,7 +57,7 @@ class Limits:
             For a gap, a time limit or a number of threads that is negative or no number.
         """
         if not _is_number(self.gap) or not 0 <= self.gap < math.inf:
-            raise InvalidGame(f"gap={self.gap!r}: give a number, 0 or above")
+            raise InvalidGame(f"gap={self.gap!r}: give a number from 0 up")
         if self.time_limit is not None and not (_is_number(self.time_limit) and self.time_limit >= 0):
             raise InvalidGame(f"time_limit={self.time_limit!r}: give seconds, or None for no limit")
         if self.threads is not None and not (isinstance(self.threads, Integral) and self.threads >= 0):

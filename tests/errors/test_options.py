@@ -27,9 +27,9 @@ def game() -> pyo.ConcreteModel:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"gap": -1}, "gap=-1: give a number"),
-        ({"gap": None}, "gap=None: give a number"),
-        ({"gap": float("nan")}, "gap=nan: give a number"),
+        ({"gap": -1}, "gap=-1: give a number from 0 up"),
+        ({"gap": None}, "gap=None: give a number from 0 up"),
+        ({"gap": float("nan")}, "gap=nan: give a number from 0 up"),
         ({"time_limit": "a"}, "time_limit='a': give seconds"),
         ({"time_limit": -1}, "time_limit=-1: give seconds"),
         ({"threads": 1.5}, "threads=1.5: give a whole number"),
