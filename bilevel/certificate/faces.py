@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
@@ -11,7 +12,7 @@ from bilevel.certificate.respond import Answered
 from bilevel.errors import SolverFailure
 from bilevel.solvers.outcome import Outcome
 from reformulations.equilibration import better_program_units
-from reformulations.programs import Columns, Integers, Matrix, MixedIntegerProgram, Names, Product, Rows
+from reformulations.programs import Columns, Floats, Integers, Matrix, MixedIntegerProgram, Names, Product, Rows
 from reformulations.responses import HeldGame, optimal_face
 from reformulations.spatial import SpatialProgram
 
@@ -21,7 +22,7 @@ ROOM = 1e-7
 In units in which the follower's data are near one, in which it was solved."""
 
 TIED = 1e-8
-"""Responses of a follower that is not convex are ties within this of its optimum, relative to ``1 + |optimum|``."""
+"""Responses of a follower that is not convex are ties within this of its optimum, relative to it and its costs."""
 
 _NEAR = 1e-6
 
@@ -81,17 +82,21 @@ def _face_of(held: HeldGame, answer: Answered) -> tuple[Columns, Rows, Integers]
 
 
 def _near_optimal(program: SpatialProgram, optimum: float) -> tuple[Columns, Rows]:
-    top = np.array([optimum - program.constant + TIED * (1 + abs(optimum))])
-    row: Matrix = sparse.csr_array(program.cost[np.newaxis, :])
-    value = Rows(row, np.array([-np.inf]), top, Names.of(["value"]), program.products)
+    """Return the responses within :data:`TIED` of the optimum."""
+    value = _value_row(program.cost, program.products, optimum - program.constant, TIED)
     return program.columns, program.rows.append(value)
 
 
 def _level_set(program: MixedIntegerProgram, outcome: Outcome) -> tuple[Columns, Rows]:
-    """Return the responses within :data:`ROOM` of the optimum, relative to it and the largest cost."""
+    """Return the responses within :data:`ROOM` of the optimum."""
     level = program.objective(np.asarray(outcome.point)) - program.constant
-    unit = float(np.abs(program.cost).max(initial=0.0)) or 1.0
-    row: Matrix = sparse.csr_array(program.cost[np.newaxis, :] / unit)
-    top = np.array([level / unit + ROOM * (1 + abs(level / unit))])
-    value = Rows(row, np.array([-np.inf]), top, Names.of(["value"]))
-    return program.columns, program.rows.append(value)
+    return program.columns, program.rows.append(_value_row(program.cost, Product.none(), level, ROOM))
+
+
+def _value_row(cost: Floats, products: Product, level: float, room: float) -> Rows:
+    """Return the row that holds the objective at most at ``level``, with room relative to it and the largest cost."""
+    unit = float(np.abs(np.append(cost, products.value)).max(initial=0.0)) or 1.0
+    row: Matrix = sparse.csr_array(cost[np.newaxis, :] / unit)
+    top = np.array([level / unit + room * (1 + abs(level / unit))])
+    terms = replace(products, value=products.value / unit)
+    return Rows(row, np.array([-np.inf]), top, Names.of(["value"]), terms)

@@ -54,6 +54,18 @@ def test_the_certificate_states_the_tolerance_and_checks_no_multipliers():
     assert "a response counts as optimal within 1e-06 of the optimum, relative to max(1, |optimum|)" in text
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-3, 1e-6])
+def test_ties_do_not_grow_as_the_unit_of_the_objective_falls(unit: float):
+    """Min unit (2 z - z^2) over z in [0, 1] has z = 0 alone for its optimum; the leader would like a larger one."""
+    m = game("concave")
+    x = m.x = pyo.Var(bounds=(0, 1))
+    z = m.follower.z = pyo.Var(bounds=(0, 1))
+    minimise(m.follower, unit * (2 * z - z**2))
+    minimise(m, x - z)
+    tie = proven(m).certificate.tie
+    assert (tie.optimistic, tie.pessimistic) == pytest.approx((0.0, 0.0), abs=1e-6)
+
+
 def test_a_curved_row_is_no_obstacle():
     """The follower takes the point of the half ring 1 <= |y|^2 <= 2, y1 >= 0 that is highest: min -y2.
 
