@@ -160,8 +160,19 @@ def _compiled_and_optimised(game: Game, method: Method | str, limits: Limits, so
     if isinstance(method, str) and solver != "scip":
         return solve_automatically(game, limits, solver)
     began = time.perf_counter()
-    compiled = compile_read(game, method, limits.threads, solver, Deadline.of(limits, began))
+    try:
+        compiled = compile_read(game, method, limits.threads, solver, Deadline.of(limits, began))
+    except OutOfTime as reason:
+        compiled = _without_bounds(game, limits, reason)
     return compiled, optimised(compiled.image, limits.after(time.perf_counter() - began))
+
+
+def _without_bounds(game: Game, limits: Limits, reason: OutOfTime) -> Compiled:
+    """Compile for branching, which begins at once, so that a time limit ends with a point and a bound."""
+    try:
+        return replace(compile_read(game, Branching(), limits.threads), why=str(reason))
+    except NotApplicable:
+        raise reason from None
 
 
 def solve_compiled(compiled: Compiled, limits: Limits) -> Solution:

@@ -55,8 +55,6 @@ def solve_pessimistic_game(game: Game, method: Method | str, limits: Limits) -> 
             answer = optimise(image, replace(limits, stopped=stopped))
     except InfeasibleGame as reason:
         return _solution(game, "infeasible", "pessimistic", began, (str(reason),), None, None, limits)
-    except OutOfTime as reason:
-        return _solution(game, "time_limit", "pessimistic", began, (str(reason),), None, None, limits)
     how = f"pessimistic, as an optimistic game with the worst response; {type(image.method).__name__}"
     sense = float(game.program.objectives.sense[LEADER])
     bound = sense * answer.bound if np.isfinite(answer.bound) else None
@@ -78,7 +76,9 @@ def _compiled(program: BilevelProgram, method: Method | str, limits: Limits, dea
     except NoBound:
         if not isinstance(method, str):
             raise
-        return _compiled_by(Branching(), program, limits, deadline)
+    except OutOfTime:
+        pass  # branching begins at once, so that a time limit ends with a bound
+    return _compiled_by(Branching(), program, limits, deadline)
 
 
 def _compiled_by(method: Method, program: BilevelProgram, limits: Limits, deadline: Deadline) -> Image:

@@ -34,6 +34,9 @@ DAMPING = 1e-3
 FARTHEST = 40
 """Powers of two; beyond that units change nothing for the better."""
 
+REMAINDER = 1e-14
+"""Coefficients up to this part of the largest of their row, and of one, are what rounding leaves of a sum."""
+
 Terms = tuple[Floats, Integers, Integers, Integers]
 """Logarithms, and the unknowns that are added to each: of the row, of the column, of a second column or -1."""
 
@@ -42,12 +45,12 @@ def better_units(program: BilevelProgram) -> Scaled | None:
     """Return factors, powers of two, that bring badly scaled data near one; None where they are within range."""
     m, n, players = len(program.rows), len(program.columns), len(program.players)
     followers = np.arange(players) != LEADER
-    terms = [
+    terms = _without_remainders(
         _linear(program.rows.matrix, 0, m + players),
         _bilinear(program.rows.products, 0, m + players),
         _linear(_only(program.objectives.linear, followers), m, m + players),
         _bilinear(program.objectives.products.take(followers[program.objectives.products.index]), m, m + players),
-    ]
+    )
     if _are_near_one(terms):
         return None
     sides = _sides(program.rows, program.columns, m + players)
@@ -59,12 +62,12 @@ def better_program_units(program: MixedIntegerProgram) -> ProgramUnits | None:
     """Return factors, powers of two, that bring a program's data near one; None where they are within range."""
     m, n = len(program.rows), len(program.columns)
     cost: Matrix = sparse.csr_array(program.cost[np.newaxis])
-    terms = [
+    terms = _without_remainders(
         _linear(program.rows.matrix, 0, m + 1),
         _bilinear(program.rows.products, 0, m + 1),
         _linear(cost, m, m + 1),
         _bilinear(program.products, m, m + 1),
-    ]
+    )
     if _are_near_one(terms):
         return None
     fixed = np.concatenate([np.zeros(m + 1, bool), program.columns.integer])
@@ -72,8 +75,18 @@ def better_program_units(program: MixedIntegerProgram) -> ProgramUnits | None:
     return ProgramUnits(powers[:m], powers[m + 1 :], float(powers[m]))
 
 
-def _are_near_one(terms: list[Terms]) -> bool:
-    sizes = np.concatenate([log for log, *_ in terms])
+@np.errstate(invalid="ignore")  # what is not a number asks for no unit
+def _without_remainders(*parts: Terms) -> Terms:
+    """Put terms together and leave out those below :data:`REMAINDER` of the largest in their row, or of one."""
+    logs, rows, columns, others = (np.concatenate(each) for each in zip(*parts, strict=True))
+    largest = np.zeros(rows.max(initial=0) + 1)
+    np.maximum.at(largest, rows, logs)
+    counts = logs > largest[rows] + np.log(REMAINDER)
+    return logs[counts], rows[counts], columns[counts], others[counts]
+
+
+def _are_near_one(terms: Terms) -> bool:
+    sizes = terms[0]
     return not len(sizes) or bool(sizes.min() >= np.log(SMALLEST) and sizes.max() <= np.log(LARGEST))
 
 
@@ -120,8 +133,8 @@ def _fixed(program: BilevelProgram) -> np.ndarray:
     return np.concatenate([np.zeros(len(program.rows), bool), objectives, columns])
 
 
-def _least_squares(terms: list[Terms], sides: tuple[Floats, Integers, Floats], count: int, fixed: np.ndarray) -> Floats:
-    logs, rows, columns, others = (np.concatenate(parts) for parts in zip(*terms, strict=True))
+def _least_squares(terms: Terms, sides: tuple[Floats, Integers, Floats], count: int, fixed: np.ndarray) -> Floats:
+    logs, rows, columns, others = terms
     number = np.arange(len(logs))
     second = others >= 0
     side_logs, unknowns, signs = sides

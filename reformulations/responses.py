@@ -33,6 +33,9 @@ from reformulations.programs import (
 from reformulations.refusal import NotApplicable
 from reformulations.spatial import SpatialProgram
 
+CANCELLED = 1e-9
+"""A coefficient of this part of the terms that it is the sum of counts as zero: held values are a solver's."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnTerms:
@@ -52,6 +55,8 @@ class OwnTerms:
 
 def own_terms(linear: Matrix, products: Product, owner: Integers, column_owner: Integers, point: Floats) -> OwnTerms:
     """Hold at ``point`` the columns that are not of the owner of each form.
+
+    Terms that cancel, such as a price and a worth that are equal up to rounding, leave nothing (:data:`CANCELLED`).
 
     Parameters
     ----------
@@ -75,10 +80,22 @@ def own_terms(linear: Matrix, products: Product, owner: Integers, column_owner: 
     columns = np.concatenate([entries.col[own], column])
     held = np.bincount(entries.row[~own], weights=(entries.data * point[entries.col])[~own], minlength=count)
     return OwnTerms(
-        sparse.csr_array(sparse.coo_array((data, (index, columns)), shape=linear.shape).tocsr()),
+        _summed(data, index, columns, linear.shape),
         products.take(left & right),
         held + products.take(none).evaluate(point, count),
     )
+
+
+def _summed(data: Floats, index: Integers, columns: Integers, shape: tuple[int, ...]) -> Matrix:
+    """Add the terms of each coefficient; the places stay where they cancel."""
+    total, size = (
+        sparse.csr_array(sparse.coo_array((terms, (index, columns)), shape=shape).tocsr())
+        for terms in (data, np.abs(data))
+    )
+    total.sum_duplicates()
+    size.sum_duplicates()
+    total.data[np.abs(total.data) <= CANCELLED * size.data] = 0.0
+    return total
 
 
 @dataclass(frozen=True, slots=True)

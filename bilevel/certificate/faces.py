@@ -11,7 +11,7 @@ from scipy import sparse
 from bilevel.certificate.respond import Answered
 from bilevel.errors import SolverFailure
 from bilevel.solvers.outcome import Outcome
-from reformulations.equilibration import better_program_units
+from reformulations.equilibration import REMAINDER, better_program_units
 from reformulations.programs import Columns, Floats, Integers, Matrix, MixedIntegerProgram, Names, Product, Rows
 from reformulations.responses import HeldGame, optimal_face
 from reformulations.spatial import SpatialProgram
@@ -95,7 +95,8 @@ def _level_set(program: MixedIntegerProgram, outcome: Outcome) -> tuple[Columns,
 
 def _value_row(cost: Floats, products: Product, level: float, room: float) -> Rows:
     """Return the row that holds the objective at most at ``level``, with room relative to it and the largest cost."""
-    unit = float(np.abs(np.append(cost, products.value)).max(initial=0.0)) or 1.0
+    largest = float(np.abs(np.append(cost, products.value)).max(initial=0.0))
+    unit = largest if largest > REMAINDER else 1.0
     row: Matrix = sparse.csr_array(cost[np.newaxis, :] / unit)
     top = np.array([level / unit + room * (1 + abs(level / unit))])
     terms = replace(products, value=products.value / unit)

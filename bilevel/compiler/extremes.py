@@ -77,4 +77,4 @@ class Extremes:
             outcome = self._solver.solve(time_limit=self._deadline.remaining())
             if outcome.status != "time_limit":
                 return outcome
-        raise OutOfTime("the time limit passed while bounds were derived that big-M needs; bl.Branching() needs none")
+        raise OutOfTime("the time limit passed while bounds were derived that big-M needs, and branching does not")
