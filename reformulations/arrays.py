@@ -53,6 +53,10 @@ class Names(Sequence[str]):
         head = self._count
         return Names(head + len(other), lambda i: self[i] if i < head else other[i - head])
 
+    def __reduce__(self) -> tuple[Callable[[list[str]], Names], tuple[list[str]]]:
+        """Pickle and copy the names themselves: what makes them may hold a model."""
+        return Names.of, (list(self),)
+
     def take(self, indices: Integers) -> Names:
         """Return the names at ``indices``, still made on demand."""
         return Names(len(indices), lambda i: self[int(indices[i])])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 
 import pyomo.environ as pyo
 
@@ -29,3 +31,20 @@ def test_names_outlive_the_model() -> None:
     gc.collect()
     assert list(program.columns.names) == ["market.x[1]", "market.x[2]", "market.f.y"]
     assert list(program.rows.names) == ["market.f.row"]
+
+
+def test_what_holds_names_can_be_pickled_and_copied() -> None:
+    """Names are made on demand by functions, which cannot; what comes back has them as text."""
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(0, 1))
+    m.f = bl.Follower()
+    m.f.y = pyo.Var(bounds=(0, 1))
+    m.f.row = pyo.Constraint(expr=m.f.y >= m.x)
+    m.f.cost = pyo.Objective(expr=m.f.y)
+    m.goal = pyo.Objective(expr=m.f.y - 2 * m.x)
+    compiled, solution = bl.compile(m), bl.solve(m)
+    again = pickle.loads(pickle.dumps(solution))
+    assert (again.status, again.objective, str(again)) == (solution.status, solution.objective, str(solution))
+    assert str(again.multipliers()) == str(solution.multipliers())
+    for other in (pickle.loads(pickle.dumps(compiled)), copy.deepcopy(compiled)):
+        assert other.solve().objective == solution.objective
