@@ -19,7 +19,7 @@ from bilevel.command_line.progress import following
 from bilevel.command_line.reports import certificate_report, multiplier_table, solution_report, text_of
 from bilevel.command_line.tables import decisions, written
 from bilevel.compiler.compile import compile_read
-from bilevel.diagnosis.diagnose import diagnose_program
+from bilevel.diagnosis.diagnose import diagnose_game
 from bilevel.errors import BilevelError, NotApplicable
 from bilevel.explanation.explain import explain as explain_game
 from bilevel.io.files import read_program, write_game
@@ -239,7 +239,7 @@ def diagnose(
     """Say why a game has no solution: which rows of which player conflict."""
     with _exits(as_json=as_json):
         named = load_game(game, path_aux, python=python)
-        diagnosis = diagnose_program(named.read().program, Limits(time_limit=time_limit, threads=threads))
+        diagnosis = diagnose_game(named.read(), Limits(time_limit=time_limit, threads=threads))
         _print(diagnosis, diagnosis, as_json=as_json)
     codes = {"feasible": Exit.DONE, "unknown": Exit.STOPPED}
     raise typer.Exit(codes.get(diagnosis.verdict, Exit.NO_SOLUTION))

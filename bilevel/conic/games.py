@@ -1,54 +1,22 @@
-"""Games whose followers or leader have second-order cones: polyhedral games, refined where it matters."""
+"""Games whose followers or leader have second-order cones: their solutions."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bilevel.certificate.certify import Certificate, certify
-from bilevel.compiler.compile import compile_read
-from bilevel.conic.bounds import restricted_bound
-from bilevel.conic.candidates import Candidate, polyhedral_candidate, response_candidate
-from bilevel.conic.global_bounds import global_bound
-from bilevel.errors import NotApplicable, OutOfTime
+from bilevel.conic.search import ConicSearch, Polyhedral, search_with_tangents
+from bilevel.errors import NotApplicable
 from bilevel.language.load import load
 from bilevel.language.read import Game
 from bilevel.methods import Method
-from bilevel.search.optimise import optimise
 from bilevel.solution import Solution, SolutionStatus
-from bilevel.solvers.answer import Answer, Limits
-from bilevel.solvers.cone_optimum import conic_optimum
-from bilevel.solvers.deadline import Deadline
-from bilevel.solvers.outcome import HighsOptions
+from bilevel.solvers.answer import Limits
 from reformulations import refusal
-from reformulations.arrays import Floats
-from reformulations.conic.cone_epigraph import linear_objective
-from reformulations.conic.cone_rows import cone_rows, follower_cones
-from reformulations.conic.cone_tangents import Tangents, first_tangents, polyhedral_game, tangents_at, without_cones
-from reformulations.conic.cones import Cones
-from reformulations.conic.joint_relaxation import joint_relaxation, without_objective
-from reformulations.conic.restricted_responses import first_rays, rays_at
-from reformulations.programs import LEADER, BilevelProgram
-
-ROUNDS = 20
-"""Most polyhedral games; the residual and the gap are reported as they stand after them."""
-
-BOUNDS = 8
-"""Most rounds of the bound."""
-
-STALLED = 0.9
-"""A round of the bound that leaves more of the gap than this is the last."""
-
-PARTS = (0.1, 0.01)
-"""Where between a response and a polyhedral game's point further tangents are taken."""
-
-IDLE = 5
-"""Rounds without a better point after which no more are made."""
-
-CLOSED = 1e-7
-"""Relative residual of the cones at which a polyhedral game's point is taken."""
+from reformulations.conic.cone_rows import follower_cones
+from reformulations.programs import LEADER
 
 
 def has_cones(game: Game) -> bool:
@@ -90,7 +58,7 @@ def solve_conic_game(game: Game, method: Method | str, limits: Limits, solver: s
     """
     began = time.perf_counter()
     try:
-        search = _search(game, Polyhedral(method, solver), limits, began)
+        search = search_with_tangents(game, Polyhedral(method, solver), limits, began)
     except refusal.NotApplicable as refused:
         if isinstance(refused, NotApplicable):
             raise
@@ -98,200 +66,7 @@ def solve_conic_game(game: Game, method: Method | str, limits: Limits, solver: s
     return _solution(game, search, limits, began)
 
 
-@dataclass(frozen=True, slots=True)
-class Polyhedral:
-    """How games with tangents are solved."""
-
-    method: Method | str
-    solver: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """Where the search stands: the best point, the bound, the tangents, and what is worth saying."""
-
-    cones: Cones
-    tangents: Tangents
-    best: Candidate | None = None
-    bound: float = -np.inf
-    ended: str = ""
-    assumes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    rounds: int = 0
-    searched: bool = False
-
-    def refined(self, found: Candidate | None, response: Candidate | None) -> _Search:
-        """Take tangents at a polyhedral game's point and at the response, and between them, closer to the latter.
-
-        The response is a point of the game up to the solver's tolerance and is kept where it is better. A
-        polyhedral game's point within the same tolerance of the cones can be farther from optimal by the
-        square root of that, and is kept only for want of a response.
-        """
-        points = [candidate.point for candidate in (response, found) if candidate is not None]
-        if response is not None and found is not None:
-            points += [response.point + part * (found.point - response.point) for part in PARTS]
-        tangents = self.tangents
-        for point in points:
-            tangents = tangents + tangents_at(self.cones, self.cones.terms(point), np.arange(len(self.cones)))
-        candidate = response if response is not None else found
-        better = candidate is not None and candidate.fits and (self.best is None or candidate.value < self.best.value)
-        return replace(self, tangents=tangents, best=candidate if better else self.best)
-
-    def is_closed(self, gap: float) -> bool:
-        """Tell whether the bound is closed."""
-        return self.best is not None and self.best.value - self.bound <= gap * max(1.0, abs(self.best.value))
-
-
-def _search(game: Game, how: Polyhedral, limits: Limits, began: float) -> _Search:
-    program = game.program
-    cones = cone_rows(program)
-    search = _Search(cones, first_tangents(cones))
-    search, values = _relaxed(program, search, limits, began)
-    if search.ended:
-        return search
-    search = search.refined(None, _responded(program, cones, values, limits, began))
-    idle = 0
-    while not search.is_closed(limits.gap) and search.rounds < ROUNDS and idle < IDLE:
-        if limits.time_limit is not None and time.perf_counter() - began >= limits.time_limit:
-            return replace(search, ended="time_limit")
-        before = search.best
-        search, done = _round(game, search, how, limits, began)
-        if done:
-            break
-        idle = idle + 1 if _is_as_good(before, search.best, limits.gap) else 0
-    return _bounded(program, search, limits, began)
-
-
-def _is_as_good(before: Candidate | None, after: Candidate | None, gap: float) -> bool:
-    """Tell whether a round found nothing that is better by more than the gap."""
-    if before is None or after is None:
-        return False
-    return before.value - after.value <= gap * max(1.0, abs(after.value))
-
-
-def _bounded(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> _Search:
-    """Raise the bound by restricted responses, with rays and tangents at each bound's point, until it is closed."""
-    rays, tangents, cones, note = first_rays(search.cones), search.tangents, search.cones, ""
-    if search.best is not None:
-        rays = rays + rays_at(cones, cones.terms(search.best.point))
-    for _ in range(BOUNDS):
-        late = limits.time_limit is not None and time.perf_counter() - began >= limits.time_limit
-        best, before = search.best, search.bound
-        if late or best is None or search.is_closed(limits.gap):
-            break
-        found = restricted_bound(program, cones, tangents, rays, replace(limits, time_limit=_left(limits, began)))
-        rays, note = found.rays, found.reason
-        search = replace(search, bound=max(before, found.bound))
-        stalled = best.value - search.bound > STALLED * (best.value - before)
-        if found.point is None or stalled:
-            break
-        response = _responded(program, cones, found.point, limits, began)
-        terms = [cones.terms(found.point)]
-        if response is not None:
-            terms += [part * terms[0] + (1 - part) * cones.terms(response.point) for part in (0.0, *PARTS)]
-            better = response.fits and response.value < best.value
-            search = replace(search, best=response if better else best)
-        for u in terms:
-            rays = rays + rays_at(cones, u)
-            tangents = tangents + tangents_at(cones, u, np.arange(len(cones)))
-    search = _searched(program, search, limits, began)
-    return replace(search, notes=(*search.notes, note)) if note and not search.is_closed(limits.gap) else search
-
-
-def _searched(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> _Search:
-    """Raise a bound that is still open by global search, and take the followers' responses at its point."""
-    best, spent = search.best, time.perf_counter() - began
-    late = limits.time_limit is not None and spent >= limits.time_limit
-    if best is None or late or search.is_closed(limits.gap):
-        return search
-    values = best.point[: len(program.columns)]
-    found = global_bound(program, values, spent, replace(limits, time_limit=_left(limits, began)))
-    search = replace(search, bound=max(search.bound, found.bound), searched=found.bound > search.bound)
-    response = None if found.point is None else _responded(program, search.cones, found.point, limits, began)
-    better = response is not None and response.fits and response.value < best.value
-    return replace(search, best=response) if better else search
-
-
-def _relaxed(program: BilevelProgram, search: _Search, limits: Limits, began: float) -> tuple[_Search, Floats]:
-    """Bound the game by the joint optimum of all players' rows, and return its point ``(n,)``."""
-    plain = joint_relaxation(without_cones(program, search.cones))
-    n = len(program.columns)
-    options = HighsOptions(threads=limits.threads, time_limit=_left(limits, began), gap=0.5 * limits.gap)
-    if plain is None:
-        flat = joint_relaxation(without_cones(_without_leader_objective(program), search.cones))
-        if flat is None:
-            raise AssertionError
-        ended = conic_optimum(flat, search.cones, options, tolerance=CLOSED)
-    else:
-        ended = conic_optimum(*linear_objective(plain, search.cones), options, tolerance=CLOSED)
-        if ended.outcome.status == "unbounded":
-            ended = conic_optimum(without_objective(plain), search.cones, options, tolerance=CLOSED)
-        else:
-            search = replace(search, bound=ended.outcome.bound)
-    outcome = ended.outcome
-    if outcome.status == "infeasible":
-        return replace(search, ended="infeasible"), np.empty(0)
-    if outcome.point is None:
-        return replace(search, ended="time_limit"), np.empty(0)
-    values = outcome.point[:n]
-    return search, np.where(program.columns.integer, np.round(values), values)
-
-
-def _without_leader_objective(program: BilevelProgram) -> BilevelProgram:
-    objectives = program.objectives
-    kept = np.arange(len(program.players)) != LEADER
-    linear = objectives.linear.multiply(kept[:, np.newaxis].astype(np.float64)).tocsr()
-    linear.eliminate_zeros()
-    products = objectives.products.take(objectives.products.index != LEADER)
-    return replace(program, objectives=replace(objectives, linear=linear, products=products))
-
-
-def _round(game: Game, search: _Search, how: Polyhedral, limits: Limits, began: float) -> tuple[_Search, bool]:
-    """Solve one polyhedral game; the second entry says that its point satisfies the cones."""
-    program, cones = game.program, search.cones
-    answer, found, assumes, notes = _polyhedral(game, search, how, limits, began)
-    search = replace(search, rounds=search.rounds + 1, assumes=assumes, notes=notes)
-    if answer.point is None or found is None:
-        if answer.status == "time_limit":
-            return replace(search, ended="time_limit"), True
-        ended = answer.status if cones.is_polyhedral else ""
-        return replace(search, ended=ended or "none"), True
-    exact = cones.take(np.flatnonzero(program.row_owner[cones.row] != LEADER)).is_polyhedral
-    if exact:
-        search = replace(search, bound=max(search.bound, answer.bound))
-    response = _responded(program, cones, found.point[: len(program.columns)], limits, began)
-    search = search.refined(found, response)
-    inside = bool((cones.residuals(cones.terms(found.point)) <= CLOSED).all())
-    near = search.best is not None and abs(search.best.value - found.value) <= limits.gap * max(1.0, abs(found.value))
-    return search, inside or near
-
-
-def _polyhedral(
-    game: Game, search: _Search, how: Polyhedral, limits: Limits, began: float
-) -> tuple[Answer, Candidate | None, tuple[str, ...], tuple[str, ...]]:
-    """Solve the game with the tangents so far."""
-    polyhedral = polyhedral_game(game.program, search.cones, search.tangents)
-    deadline = Deadline.of(limits, began)
-    try:
-        image = compile_read(replace(game, program=polyhedral), how.method, limits.threads, how.solver, deadline).image
-    except OutOfTime as reason:
-        return Answer("time_limit", None, np.inf, -np.inf, 0, 0.0), None, (), (str(reason),)
-    answer = optimise(image, replace(limits, time_limit=_left(limits, began)))
-    if answer.point is None:
-        return answer, None, image.assumes, image.notes
-    point = image.source_point(answer.point)
-    return answer, polyhedral_candidate(game.program, search.cones, search.tangents, point), image.assumes, image.notes
-
-
-def _responded(program: BilevelProgram, cones: Cones, values: Floats, limits: Limits, began: float) -> Candidate | None:
-    return response_candidate(program, cones, values, limits.threads, _left(limits, began))
-
-
-def _left(limits: Limits, began: float) -> float | None:
-    return None if limits.time_limit is None else max(limits.time_limit - (time.perf_counter() - began), 0.1)
-
-
-def _solution(game: Game, search: _Search, limits: Limits, began: float) -> Solution:
+def _solution(game: Game, search: ConicSearch, limits: Limits, began: float) -> Solution:
     program, best = game.program, search.best
     sense = float(program.objectives.sense[LEADER])
     bound = sense * search.bound if np.isfinite(search.bound) else None
@@ -327,12 +102,12 @@ def _solution(game: Game, search: _Search, limits: Limits, began: float) -> Solu
     )
 
 
-def _described(search: _Search) -> str:
+def _described(search: ConicSearch) -> str:
     said = f"tangents of {len(search.cones)} second-order cones, {search.rounds} polyhedral games; HiGHS"
     return f"{said}; the bound by global search; SCIP" if search.searched else said
 
 
-def _status(search: _Search, certificate: Certificate | None) -> SolutionStatus:
+def _status(search: ConicSearch, certificate: Certificate | None) -> SolutionStatus:
     if certificate is not None and certificate.is_proven:
         return "optimal"
     if search.ended == "time_limit":

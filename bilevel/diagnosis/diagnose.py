@@ -7,8 +7,10 @@ from pyomo.core.base.block import BlockData
 
 from bilevel.certificate.certify import certify
 from bilevel.compiler.pipeline import optimality_system
+from bilevel.conic.games import has_cones
 from bilevel.diagnosis.attempt import attempt, compiled
 from bilevel.diagnosis.causes import condition_findings, endless_finding, moves
+from bilevel.diagnosis.cone_games import diagnose_with_cones
 from bilevel.diagnosis.conflicts import conflict
 from bilevel.diagnosis.elastic_rows import least_violation
 from bilevel.diagnosis.endless import followers_without_optimum, leader_direction
@@ -16,7 +18,7 @@ from bilevel.diagnosis.findings import Diagnosis, Finding
 from bilevel.diagnosis.infeasible_rows import row_findings
 from bilevel.diagnosis.integer_games import diagnose_by_responses
 from bilevel.errors import BilevelError, InfeasibleGame, NotApplicable
-from bilevel.language.read import read
+from bilevel.language.read import Game, read
 from bilevel.printing import listed
 from bilevel.responses.value_function import needs_responses
 from bilevel.search.optimise import Limits
@@ -50,10 +52,10 @@ def diagnose(model: BlockData, *, time_limit: float = 60.0, threads: int | None 
     NotApplicable
         When the game has uncertainty.
     """
-    return diagnose_program(read(model).program, Limits(time_limit=time_limit, threads=threads).checked())
+    return diagnose_game(read(model), Limits(time_limit=time_limit, threads=threads).checked())
 
 
-def diagnose_program(program: BilevelProgram, limits: Limits | None = None) -> Diagnosis:
+def diagnose_game(game: Game, limits: Limits | None = None) -> Diagnosis:
     """Diagnose a game that has been read.
 
     Raises
@@ -61,7 +63,7 @@ def diagnose_program(program: BilevelProgram, limits: Limits | None = None) -> D
     NotApplicable
         When the game has uncertainty.
     """
-    limits = limits or Limits()
+    limits, program = limits or Limits(), game.program
     for player in np.flatnonzero((program.roles == Role.NATURE) | (program.roles == Role.RECOURSE))[:1]:
         reason = "games with uncertainty cannot be diagnosed; fix the scenario first"
         raise NotApplicable(program.players[player], reason)
@@ -69,6 +71,8 @@ def diagnose_program(program: BilevelProgram, limits: Limits | None = None) -> D
         rows = row_findings(program, limits.threads)
         if needs_responses(program):
             return diagnose_by_responses(program, rows, limits)
+        if has_cones(game):
+            return Diagnosis("infeasible", rows) if rows else diagnose_with_cones(game, limits)
         hopeless = {finding.player for finding in rows}
         mpec = optimality_system(program)
         endless = tuple(

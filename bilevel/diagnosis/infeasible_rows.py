@@ -44,7 +44,8 @@ def _cannot_hold(program: BilevelProgram, positions: Integers) -> str:
         side_name(program, position) + (f" ({program.players[owner]})" if with_owner else "")
         for position, owner in zip(positions.tolist(), owners, strict=True)
     ]
-    return f"{listed(named)} cannot {'hold' if len(positions) == 1 else 'all hold'}"
+    named = [*dict.fromkeys(named)]  # several tangents can stand for one row
+    return f"{listed(named)} cannot {'hold' if len(named) == 1 else 'all hold'}"
 
 
 def owners_of(program: BilevelProgram, positions: Integers) -> str:
@@ -106,7 +107,7 @@ def _in_source(program: BilevelProgram, positions: Integers, rows: Integers, col
 def _finding(
     program: BilevelProgram, found: Conflict, group: Group, sentence: str, player: str | None = None
 ) -> Finding:
-    names = tuple(side_name(program, position) for position in found.positions.tolist())
+    names = tuple(dict.fromkeys(side_name(program, position) for position in found.positions.tolist()))
     if found.integral:
         integers = _integers_in(program, found.positions)
         group, sentence = "integrality", f"{sentence}, with {listed(integers)} integer and within bounds"

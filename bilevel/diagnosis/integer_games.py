@@ -14,6 +14,7 @@ from bilevel.diagnosis.elastic_rows import least_violation
 from bilevel.diagnosis.endless import followers_without_optimum, improving_direction
 from bilevel.diagnosis.findings import Diagnosis, Finding
 from bilevel.search.optimise import Limits
+from reformulations.conic.cone_rows import follower_cones
 from reformulations.elastic import with_leader_cost
 from reformulations.programs import LEADER, BilevelProgram, Booleans, Floats, MixedIntegerProgram
 from reformulations.refusal import NotApplicable
@@ -26,7 +27,7 @@ def diagnose_by_responses(program: BilevelProgram, rows: tuple[Finding, ...], li
 
     A linear follower has no best response where it has none with its integers relaxed: with rational data an integer
     program with a point is unbounded exactly when its relaxation is (Meyer, Mathematical Programming 7, 1974). Of
-    followers that are not convex this is not examined.
+    followers that are not convex, or have second-order cones, this is not examined.
 
     Raises
     ------
@@ -35,7 +36,7 @@ def diagnose_by_responses(program: BilevelProgram, rows: tuple[Finding, ...], li
     """
     hopeless = {finding.player for finding in rows}
     relaxed = _with_continuous_followers(program)
-    convex = first_nonconvexity(relaxed) is None
+    convex = first_nonconvexity(relaxed) is None and not len(follower_cones(relaxed))
     without = followers_without_optimum(relaxed, optimality_system(relaxed), limits.threads) if convex else ()
     endless = tuple(
         endless_finding(program, player, limits.threads)

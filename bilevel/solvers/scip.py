@@ -163,7 +163,7 @@ class _Model:
     def switch_presolve_off(self) -> None:
         """Go back to the program as it was given, to be solved without presolve."""
         self._model.freeTransform()
-        self._model.setPresolve(self._package.SCIP_PARAMSETTING.OFF)
+        self._leave_presolve_out()
 
     def switch_cuts_off(self) -> None:
         """Solve by branching alone: cuts are what most often leaves a linear program that SCIP cannot solve."""
@@ -190,9 +190,13 @@ class _Model:
             # with them SCIP 10.0 ends at wrong points that it calls optimal: in 4 of 10 price games of 96 pairs
             settings["misc/allowstrongdualreds"] = False
         if not options.presolve:
-            self._model.setPresolve(self._package.SCIP_PARAMSETTING.OFF)
+            self._leave_presolve_out()
         for name, value in settings.items():
             self._model.setParam(name, value)
+
+    def _leave_presolve_out(self) -> None:
+        self._model.setPresolve(self._package.SCIP_PARAMSETTING.OFF)
+        self._model.setParam("misc/usesymmetry", 0)  # SCIP 10.0 crashes on symmetries of sets that it did not presolve
 
     def _added_columns(self) -> list[Any]:
         columns, add = self._program.columns, self._model.addVar
