@@ -75,7 +75,8 @@ class Branching:
     node_limit
         Most nodes; ``None`` for no limit.
     forecast_limit
-        Ends the search once the rise of its bound forecasts more nodes than this; ``None`` for never.
+        Ends the search once the rise of its bound forecasts more nodes than this, with room for early forecasts, which
+        are too large; ``None`` for never.
     candidates
         How many pairs or integers are compared before one is chosen to branch on.
     trials

@@ -24,7 +24,7 @@ SEARCHED_NODES = 20_000
 """Most nodes of the search before big-M: some ten seconds on 200 pairs."""
 
 FORECAST_NODES = 100_000
-"""The search gives up once the rise of its bound forecasts more nodes, in general after 400 of them."""
+"""The search gives up once the rise of its bound forecasts more nodes; forecasts at fewer than 6400 are given room."""
 
 SEARCHED_PAIRS = 1000
 """Games with more complementarities are not closed by that search, and its linear programs are long."""

@@ -150,7 +150,7 @@ class _Search:
 
     def _forecasts_too_many(self) -> bool:
         most = self._options.forecast_limit
-        return most is not None and self._forecast.needed(self.incumbents.best) > most
+        return most is not None and self._forecast.exceeds(most, self.incumbents.best)
 
     def _take(self, point: Floats | None) -> None:
         if point is not None:

@@ -13,6 +13,10 @@ WINDOW = 3
 """Doublings that a forecast looks back on; with fewer there is none."""
 
 
+RELIABLE = 6400
+"""Nodes from which a forecast is believed; in half as many it may come out twice too large, and so on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Proven bounds of a minimum, recorded at 50, 100, 200, ... nodes.
@@ -34,6 +38,11 @@ class Forecast:
     def recorded(self, bound: float) -> Forecast:
         """Return the forecast with one more bound."""
         return Forecast((*self.bounds, bound))
+
+    def exceeds(self, most: float, best: float) -> bool:
+        """Tell whether more than ``most`` nodes are needed, by an early forecast with room for that it will fall."""
+        room = max(1.0, RELIABLE / (FIRST << max(len(self.bounds) - 1, 0)))
+        return self.needed(best) > room * most
 
     def needed(self, best: float) -> float:
         """Return how many nodes close the gap to ``best``: NaN when nothing can be said, infinite without a rise."""
