@@ -233,7 +233,7 @@ def _solved(program: BilevelProgram, within: UncertaintySet, chosen: CCG, run: _
     elif chosen.costs != "auto":
         raise NotApplicable(
             f"CCG(costs={chosen.costs!r})",
-            "nature stands in rows, or multiplies recourse that is integer or its set is not convex; leave out costs",
+            "nature stands in rows, or what is best in recourse depends on it; leave out costs",
         )
     elif waits_and_sees(program):
         clock = Clock(limits, run.began, 0.0, chosen.master_seconds, chosen.oracle_seconds)

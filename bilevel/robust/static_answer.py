@@ -16,24 +16,19 @@ from bilevel.robust.masters import compile_master
 from bilevel.search.optimise import Limits, optimise
 from bilevel.solvers.deadline import Deadline
 from reformulations.programs import LEADER, BilevelProgram
-from reformulations.robust.static_costs import (
-    dualised_costs,
-    has_static_costs,
-    multiplies_recourse,
-    nature_cost,
-    original_point,
-)
+from reformulations.robust.early_recourse import may_decide_early
+from reformulations.robust.static_costs import dualised_costs, has_static_costs, nature_cost, original_point
 from reformulations.uncertainty import UncertaintySet
 
-STATIC = "nature changes costs only, so recourse need not wait for it (minimax): "
+STATIC = "nature changes costs only, and recourse need not wait for it: "
 
 MOST_ENTRIES = 200_000
 """A set described by more numbers than this is not dualised; its worst cases are added as rows, one after the other."""
 
 
 def is_static(program: BilevelProgram, within: UncertaintySet) -> bool:
-    """Tell whether recourse may be decided before nature moves, by :mod:`reformulations.robust.static_costs`."""
-    return has_static_costs(program) and (within.is_convex or not multiplies_recourse(program))
+    """Tell whether recourse may be decided before nature moves, by :mod:`reformulations.robust.early_recourse`."""
+    return has_static_costs(program) and may_decide_early(program, within)
 
 
 def solve_static(

@@ -7,8 +7,9 @@ Where no row depends on nature, ``u`` convex and recourse ``r`` continuous::
 
 since the inner function is linear in ``r`` and in ``u``, over convex sets of which ``U`` is compact (Sion, Pacific
 Journal of Mathematics 8, 1958, DOI 10.2140/pjm.1958.8.171). A distribution over scenarios with a block of recourse each
-is the leading case: the block of a scenario does not depend on how probable it is, so each scenario has one block. The
-maximum over ``u`` is written by its dual linear program (:mod:`reformulations.robust.dualised`).
+is the leading case: the block of a scenario does not depend on how probable it is, so each scenario has one block; it
+may then hold integers too (:mod:`reformulations.robust.early_recourse`). The maximum over ``u`` is written by its dual
+linear program (:mod:`reformulations.robust.dualised`).
 """
 
 from __future__ import annotations
@@ -30,11 +31,7 @@ def nature_columns(program: BilevelProgram) -> Integers:
 
 
 def has_static_costs(program: BilevelProgram) -> bool:
-    """Tell whether nature stands in the leader's objective only, and recourse may be decided before it moves.
-
-    It may when recourse is continuous, or when nature multiplies none of it. Whether nature's set is convex, which
-    matters where nature multiplies recourse (:func:`multiplies_recourse`), the program does not know.
-    """
+    """Tell whether nature stands in the leader's objective only, linearly, and is continuous."""
     nature = program.roles[program.column_owner] == Role.NATURE
     rows, goals, objectives = program.rows, program.objectives.products, program.objectives.linear
     if not nature.any() or program.columns.integer[nature].any():
@@ -46,17 +43,7 @@ def has_static_costs(program: BilevelProgram) -> bool:
     both = nature[goals.left] & nature[goals.right]
     if np.any(nature[rows.products.right]) or np.any(abs(theirs) @ nature.astype(np.float64)) or both.any():
         return False
-    if np.any(goals.index[mentioned] != LEADER):
-        return False
-    recourse = program.roles[program.column_owner] == Role.RECOURSE
-    return not (program.columns.integer[recourse].any() and multiplies_recourse(program))
-
-
-def multiplies_recourse(program: BilevelProgram) -> bool:
-    """Tell whether a product of nature and recourse stands in the leader's objective."""
-    role, goals = program.roles[program.column_owner], program.objectives.products
-    low, high = np.minimum(role[goals.left], role[goals.right]), np.maximum(role[goals.left], role[goals.right])
-    return bool(np.any((low == Role.NATURE) & (high == Role.RECOURSE)))
+    return bool(np.all(goals.index[mentioned] == LEADER))
 
 
 def with_early_recourse(program: BilevelProgram) -> BilevelProgram:
@@ -106,7 +93,8 @@ def dualised_costs(program: BilevelProgram, within: LinearSet, nominal: Floats) 
     Nature's columns stay, fixed at ``nominal`` ``(k,)`` and in no row and no objective.
 
     Exact when
-        :func:`has_static_costs`, and nature's set is convex or :func:`multiplies_recourse` is false.
+        :func:`has_static_costs`, and recourse may be decided before nature moves
+        (:func:`reformulations.robust.early_recourse.may_decide_early`).
     """
     cost, nature, n = nature_cost(program), nature_columns(program), len(program.columns)
     early = with_early_recourse(program)
