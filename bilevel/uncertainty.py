@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from bilevel.language.polyhedron import Polyhedron
 from reformulations import uncertainty
 from reformulations.programs import Floats
 from reformulations.sets import budget, cvar, distributions, wasserstein
+from reformulations.sets.linear_sets import frozen_vector
 from reformulations.sets.radii import Radii, bootstrap_radii, hoeffding_linf, literature_radii, weissman_l1
 from reformulations.uncertainty import UncertaintySet
 
@@ -56,7 +58,7 @@ class Box:
     def on(self, keys: Sequence[Key], name: str) -> UncertaintySet:
         """Return the set on arrays in the order of ``keys``."""
         low, high = ordered(self.low, keys, f"{name}: Box(low)"), ordered(self.high, keys, f"{name}: Box(high)")
-        return checked(name, lambda: uncertainty.Box(low, high))
+        return checked(name, keys, lambda: uncertainty.Box(low, high))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +78,7 @@ class Budget:
         nominal = ordered(self.nominal, keys, f"{name}: Budget(nominal)")
         deviation = ordered(self.deviation, keys, f"{name}: Budget(deviation)")
         most = number(self.budget, f"{name}: Budget(budget)")
-        return checked(name, lambda: budget.Budget(nominal, deviation, most, self.one_sided))
+        return checked(name, keys, lambda: budget.Budget(nominal, deviation, most, self.one_sided))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,10 +104,19 @@ class Scenarios:
         labelled = by_key(self.points)
         found = dict(enumerate(self.points)) if labelled is None else labelled
         labels = list(found)
-        points = [ordered(found[label], keys, f"{name}: scenario {label}") for label in labels]
-        weights = self.probability
-        probability = None if weights is None else ordered(weights, labels, f"{name}: Scenarios(probability)")
-        return checked(name, lambda: uncertainty.Scenarios(np.array(points), probability))
+        points = [
+            checked(
+                name,
+                keys,
+                partial(frozen_vector, f"scenario {label}", ordered(point, keys, f"{name}: scenario {label}")),
+            )
+            for label, point in found.items()
+        ]
+        probability: Floats | None = None
+        if self.probability is not None:
+            weights = ordered(self.probability, labels, f"{name}: Scenarios(probability)")
+            probability = checked(name, labels, lambda: distributions.distribution("probability", weights))
+        return checked(name, keys, lambda: uncertainty.Scenarios(np.array(points), probability))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +140,7 @@ class DistributionBall:
             None if radius is None else number(radius, f"{name}: DistributionBall({which})")
             for which, radius in (("l1", self.l1), ("linf", self.linf))
         )
-        return checked(name, lambda: distributions.DistributionBall(reference, l1, linf))
+        return checked(name, keys, lambda: distributions.DistributionBall(reference, l1, linf))
 
     @classmethod
     def from_counts(
@@ -161,10 +172,11 @@ class DistributionBall:
         for key, count in zip(outcomes, observed, strict=True):
             if not (count >= 0 and count.is_integer()):
                 raise InvalidGame(f"{what}: count of {key!r} is {count:g}, expected a whole number from 0 up")
+        asked = number(confidence, f"{what}: confidence")
         # two radii that each fail half as often hold together
-        each = 1 - (1 - confidence) / 2
+        each = 1 - (1 - asked) / 2
         try:
-            found = _radii(observed, confidence, each, radii)
+            found = _radii(observed, asked, each, radii)
         except ValueError as reason:
             raise InvalidGame(f"{what}: {reason}") from reason
         share = (observed / observed.sum()).tolist()
@@ -195,7 +207,7 @@ class Wasserstein:
         radius = number(self.radius, f"{name}: Wasserstein(radius)")
         rows = [[distance(one, other) for other in keys] for one in keys] if callable(distance) else distance
         table = [ordered(row, keys, f"{name}: Wasserstein(distance), row {i}") for i, row in enumerate(rows)]
-        return checked(name, lambda: wasserstein.Wasserstein(reference, np.array(table), radius))
+        return checked(name, keys, lambda: wasserstein.Wasserstein(reference, np.array(table), radius))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,7 +227,7 @@ class CVaR:
         """Return the set on arrays in the order of ``keys``."""
         reference = ordered(self.reference, keys, f"{name}: CVaR(reference)")
         tail = number(self.tail, f"{name}: CVaR(tail)")
-        return checked(name, lambda: cvar.CVaR(reference, tail))
+        return checked(name, keys, lambda: cvar.CVaR(reference, tail))
 
 
 def _radii(observed: Floats, confidence: float, each: float, rule: str) -> Radii:

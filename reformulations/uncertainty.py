@@ -17,7 +17,7 @@ from scipy import sparse
 
 from reformulations.programs import Floats, Matrix
 from reformulations.sets.distributions import distribution
-from reformulations.sets.linear_sets import LinearSet, cost_vector, frozen_vector, same_length
+from reformulations.sets.linear_sets import EntryError, LinearSet, cost_vector, frozen_vector, same_length
 from reformulations.sets.vertices import TooManyVertices, polytope_vertices
 
 
@@ -246,7 +246,9 @@ class Polyhedron:
                 try:
                     self.worst_case(direction)
                 except ValueError as error:
-                    raise ValueError(f"column {column} of the polyhedron has no {word} bound: {error}") from error
+                    raise EntryError(
+                        "column ", int(column), f" of the polyhedron has no {word} bound: {error}"
+                    ) from error
 
     @property
     def dimension(self) -> int:
@@ -291,4 +293,5 @@ def _check_order(what: str, lower: Floats, upper: Floats) -> None:
     crossed = np.flatnonzero(lower > upper)
     if len(crossed):
         k = crossed[0]
-        raise ValueError(f"{what} {k} of the set has its lower side {lower[k]:g} above its upper side {upper[k]:g}")
+        sides = f" of the set has its lower side {lower[k]:g} above its upper side {upper[k]:g}"
+        raise ValueError(f"{what} {k}{sides}") if what == "row" else EntryError(f"{what} ", int(k), sides)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence, Set, Sized
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set, Sized
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from pyomo.core.expr.numvalue import NumericValue, value
@@ -11,10 +11,12 @@ from pyomo.core.expr.visitor import identify_variables
 
 from bilevel.errors import InvalidGame
 from reformulations.programs import Floats
+from reformulations.sets.linear_sets import EntryError
 from reformulations.uncertainty import UncertaintySet
 
 Values = Mapping[Any, float] | Sequence[float] | np.ndarray | float
 Key = Hashable
+Made = TypeVar("Made")
 
 _SHOWN = 3
 
@@ -41,7 +43,7 @@ def ordered(values: Values, keys: Sequence[Key], what: str) -> Floats:
     if labelled is not None:
         refuse_keys(set(labelled) - set(keys), what, "has", keys)
         refuse_keys(set(keys) - set(labelled), what, "lacks", keys)
-        return np.array([number(labelled[key], f"{what}[{key!r}]") for key in keys], np.float64)
+        return np.array([number(labelled[key], _at(what, key)) for key in keys], np.float64)
     each: Any = values.tolist() if isinstance(values, np.ndarray) else values
     if isinstance(each, str | NumericValue) or not isinstance(each, Sized):
         return np.full(len(keys), number(each, what))
@@ -50,7 +52,11 @@ def ordered(values: Values, keys: Sequence[Key], what: str) -> Floats:
     found: list[Any] = list(each)  # type: ignore[call-overload]
     if len(found) != len(keys):
         raise InvalidGame(f"{what} has {len(found)} entries, but the index set has {len(keys)}: {_some(keys)}")
-    return np.array([number(item, f"{what}[{key!r}]") for key, item in zip(keys, found, strict=True)], np.float64)
+    return np.array([number(item, _at(what, key)) for key, item in zip(keys, found, strict=True)], np.float64)
+
+
+def _at(what: str, key: Key) -> str:
+    return what if key is None else f"{what}[{key!r}]"
 
 
 def by_key(values: Any) -> dict[Any, Any] | None:
@@ -90,10 +96,12 @@ def _some(keys: Sequence[Any]) -> str:
     return shown if len(keys) <= _SHOWN else f"{shown} and {len(keys) - _SHOWN} more"
 
 
-def checked(name: str, make: Any) -> UncertaintySet:
-    """Return what ``make`` makes; what it refuses is said of the component ``name``."""
+def checked(name: str, keys: Sequence[Key], make: Callable[[], Made]) -> Made:
+    """Return what ``make`` makes of ``keys``; what it refuses is said of the component ``name``."""
     try:
-        made: UncertaintySet = make()
+        return make()
+    except EntryError as reason:
+        who = name if keys[reason.entry] is None else repr(keys[reason.entry])
+        raise InvalidGame(f"{name}: {reason.before}{who}{reason.after}") from reason
     except ValueError as reason:
         raise InvalidGame(f"{name}: {reason}") from reason
-    return made

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pyomo.core.expr.numvalue import value
 from pyomo.core.expr.visitor import identify_variables
 from scipy import sparse
 
@@ -108,9 +107,13 @@ class Polyhedron:
                     "stored as a scenario, or held against all of them at once, bounds nothing; only bl.CCG() with "
                     'stored="auto" or "prices" takes such a set',
                 )
-        lower, upper = rows.between(np.array([value(side) for side in rows.sides], np.float64))
+        lower, upper = rows.between(
+            np.array(
+                [number(s, f"{name}: the side of {r}") for s, r in zip(rows.sides, rows.names, strict=True)], np.float64
+            )
+        )
         matrix = sparse.csr_array(rows.matrix)
-        return checked(name, lambda: uncertainty.Polyhedron(matrix, lower, upper, low, high))
+        return checked(name, keys, lambda: uncertainty.Polyhedron(matrix, lower, upper, low, high))
 
     def laid_out(self, keys: Sequence[Key], name: str) -> tuple[Sides, tuple[Floats, Floats]]:
         """Return the rows in the order of ``keys``, moving bounds among them, and the bounds ``(k,)`` that stay."""
@@ -134,12 +137,12 @@ class Polyhedron:
                 if bound is None:
                     continue
                 if not _moves(bound):
-                    still[j] = value(bound)
+                    still[j] = number(bound, f"{name}: {_bound_of(key)}")
                     continue
                 matrix.append(np.eye(len(keys))[j])
                 signs.append(sign)
                 sides.append(bound)
-                names.append(f"the bound of {key!r} in Polyhedron")
+                names.append(_bound_of(key))
         rows = np.array(matrix, np.float64).reshape(len(matrix), len(keys))
         return Sides(rows, tuple(signs), tuple(sides), tuple(names)), (low, high)
 
@@ -149,6 +152,10 @@ class Polyhedron:
             return [pairs] * len(keys)
         refuse_keys(set(pairs) ^ set(keys), f"{name}: Polyhedron(bounds)", "and the index set differ in", keys)
         return [pairs[key] for key in keys]
+
+
+def _bound_of(key: Key) -> str:
+    return "its bound in Polyhedron" if key is None else f"the bound of {key!r} in Polyhedron"
 
 
 def _moves(side: Side) -> bool:

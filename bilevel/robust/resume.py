@@ -10,7 +10,7 @@ from bilevel.robust.generation import generate
 from bilevel.robust.masters import compile_master
 from bilevel.robust.oracles import Attack
 from bilevel.robust.run_state import Plan, Setting, State
-from bilevel.robust.saved_runs import SavedPlan, SavedRun, read_run, write_run
+from bilevel.robust.saved_runs import Belongs, SavedPlan, SavedRun, read_run, write_run
 from reformulations.fingerprint import fingerprint
 from reformulations.programs import BilevelProgram
 from reformulations.sets.dependent_sets import DependentSets
@@ -22,7 +22,7 @@ class RunFile:
     """The file of one run: of this game, with these options in words."""
 
     path: Path
-    fingerprint: str
+    belongs: Belongs
     options: str
 
     @classmethod
@@ -30,7 +30,8 @@ class RunFile:
         cls, path: str | Path, program: BilevelProgram, within: UncertaintySet | DependentSets, options: object
     ) -> RunFile:
         """Return the file at ``path`` for a game."""
-        return cls(Path(path), fingerprint(program, within), repr(options))
+        stored = "prices" if isinstance(within, DependentSets) else "scenarios"
+        return cls(Path(path), Belongs(fingerprint(program), fingerprint(within), stored), repr(options))
 
     def read(self) -> SavedRun:
         """Return the run as it was saved.
@@ -40,7 +41,7 @@ class RunFile:
         SavedRunError
             When the file is missing, damaged, or of another game.
         """
-        return read_run(self.path, self.fingerprint)
+        return read_run(self.path, self.belongs)
 
     def write(self, run: SavedRun) -> None:
         """Save a run.
@@ -50,7 +51,7 @@ class RunFile:
         SavedRunError
             When the file cannot be written.
         """
-        write_run(self.path, run, self.fingerprint, self.options)
+        write_run(self.path, run, self.belongs, self.options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Where a run stands, in one file that is written whole or not at all, and read with suspicion.
 
-The file is JSON: a digest over its content tells a damaged one, the fingerprint of the compiled game and of nature's
-set one that belongs to another game.
+The file is JSON: a digest over its content tells a damaged one, fingerprints of the compiled game and of nature's set
+one that belongs to another game.
 """
 
 from __future__ import annotations
@@ -20,7 +20,29 @@ from bilevel.errors import SavedRunError
 from bilevel.robust.iterations import Iteration
 from reformulations.programs import Floats
 
-FORMAT = "bilevel-compiler column-and-constraint generation 1"
+FORMAT = "bilevel-compiler column-and-constraint generation 2"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Belongs:
+    """What a run belongs to: fingerprints of game and set, and whether ``"scenarios"`` or ``"prices"`` are stored."""
+
+    game: str
+    nature: str
+    stored: str
+
+    def content(self) -> dict[str, str]:
+        """Return it as it is written."""
+        return {"game": self.game, "set": self.nature, "stored": self.stored}
+
+    def differs(self, content: Any) -> str | None:
+        """Say in which way what was written is of another game, None where it is of this one."""
+        found = content if isinstance(content, dict) else {}
+        if found.get("stored") != self.stored:
+            return f"it keeps {found.get('stored')}, this run {self.stored}; give the same CCG(stored=...)"
+        places = (("game", self.game, "the model or CCG(penalty=...)"), ("set", self.nature, "nature's set"))
+        changed = " and ".join(what for key, own, what in places if found.get(key) != own)
+        return f"{changed} differs; give what it began with" if changed else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +74,7 @@ class SavedRun:
     plan: SavedPlan | None
 
 
-def write_run(path: Path, run: SavedRun, fingerprint: str, options: str) -> None:
+def write_run(path: Path, run: SavedRun, belongs: Belongs, options: str) -> None:
     """Write ``run`` to ``path`` in one step: whoever reads meets the former file or this one, whole.
 
     Raises
@@ -62,7 +84,7 @@ def write_run(path: Path, run: SavedRun, fingerprint: str, options: str) -> None
     """
     content = {
         "format": FORMAT,
-        "fingerprint": fingerprint,
+        "belongs": belongs.content(),
         "options": options,
         "scenarios": [_numbers(u) for u in run.scenarios],
         "first": run.first,
@@ -79,8 +101,8 @@ def write_run(path: Path, run: SavedRun, fingerprint: str, options: str) -> None
         raise SavedRunError(f"{path}: the run cannot be saved there ({reason.strerror})") from reason
 
 
-def read_run(path: Path, fingerprint: str) -> SavedRun:
-    """Read a run that belongs to the game with this fingerprint.
+def read_run(path: Path, belongs: Belongs) -> SavedRun:
+    """Read a run that belongs to this game.
 
     Raises
     ------
@@ -100,19 +122,25 @@ def read_run(path: Path, fingerprint: str) -> SavedRun:
         raise SavedRunError(f"{path}: it is damaged, its digest does not fit; start again without resume")
     if content.get("format") != FORMAT:
         raise SavedRunError(f"{path}: it was saved as {content.get('format')!r}, this version reads {FORMAT!r}")
-    if content.get("fingerprint") != fingerprint:
-        raise SavedRunError(f"{path}: it was saved for another game; give the model, set and penalty it began with")
-    return _run(content)
+    other = belongs.differs(content.get("belongs"))
+    if other is not None:
+        raise SavedRunError(f"{path}: it was saved for another game: {other}")
+    try:
+        return _run(content)
+    except KeyError as reason:
+        raise SavedRunError(f"{path}: it is damaged, {reason} is missing; start again without resume") from reason
+    except (TypeError, ValueError) as reason:
+        raise SavedRunError(f"{path}: it is damaged, {reason}; start again without resume") from reason
 
 
 def _run(content: dict[str, Any]) -> SavedRun:
     plan = content["plan"]
     return SavedRun(
         scenarios=tuple(np.array(u, np.float64) for u in content["scenarios"]),
-        first=content["first"],
-        lower=-np.inf if content["lower"] is None else content["lower"],
-        upper=np.inf if content["upper"] is None else content["upper"],
-        seconds=content["seconds"],
+        first=int(content["first"]),
+        lower=-np.inf if content["lower"] is None else float(content["lower"]),
+        upper=np.inf if content["upper"] is None else float(content["upper"]),
+        seconds=float(content["seconds"]),
         rounds=tuple(
             Iteration(
                 -np.inf if lower is None else lower,
@@ -127,10 +155,10 @@ def _run(content: dict[str, Any]) -> SavedRun:
         if plan is None
         else SavedPlan(
             mpec_point=np.array(plan["mpec_point"], np.float64),
-            stored=plan["stored"],
+            stored=int(plan["stored"]),
             scenario=np.array(plan["scenario"], np.float64),
-            value=plan["value"],
-            bound=plan["bound"],
+            value=float(plan["value"]),
+            bound=float(plan["bound"]),
             response=np.array(plan["response"], np.float64),
         ),
     )

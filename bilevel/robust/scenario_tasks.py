@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from bilevel.errors import InvalidGame
 from bilevel.robust.recourse import RecourseSolver
 from bilevel.solvers.outcome import never
 from reformulations.fingerprint import fingerprint
@@ -108,14 +109,22 @@ def _here(tasks: list[ScenarioTask], deadline: float | None) -> list[Floats]:
 
 
 def _elsewhere(tasks: list[ScenarioTask], executor: Executor, deadline: float | None) -> list[Floats]:
-    futures: list[Future[Floats]] = [executor.submit(values_of, task) for task in tasks]
+    futures: list[Future[Floats]] = []
     try:
+        futures += (_submitted(executor, task) for task in tasks)
         done, _ = wait(futures, None if deadline is None else max(deadline - time.perf_counter(), 0.0))
     finally:
         for future in futures:
             future.cancel()
     unknown = [np.full(len(task.scenarios), np.nan) for task in tasks]
     return [future.result() if future in done else none for future, none in zip(futures, unknown, strict=True)]
+
+
+def _submitted(executor: Executor, task: ScenarioTask) -> Future[Floats]:
+    try:
+        return executor.submit(values_of, task)
+    except RuntimeError as reason:
+        raise InvalidGame(f"executor={executor!r}: it takes no tasks ({reason}); give one that is open") from reason
 
 
 def _solver(task: ScenarioTask) -> RecourseSolver:

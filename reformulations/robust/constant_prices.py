@@ -118,6 +118,7 @@ def _priced_form(two_stage: TwoStage, price: Floats, rest: float) -> UncertainFo
         constant=rest + float(price[priced] @ side[priced]),
         moving=sparse.csr_array(_by_nature(cost.crossed, np.ones(len(cost.crossed.index)), shape) + moved),
         offset=np.asarray(cost.nature.toarray()).ravel() - np.asarray(forms.nature.T @ price),
+        nature=two_stage.source.columns.names.take(two_stage.stages.nature),
     )
 
 

@@ -22,12 +22,16 @@ from reformulations.sets.linear_sets import LinearSet
 
 @dataclass(frozen=True, slots=True)
 class UncertainForm:
-    """``fixed @ z + constant + (moving @ z + offset)'u``: ``fixed`` ``(1, n)``, ``moving`` ``(k, n)``."""
+    """``fixed @ z + constant + (moving @ z + offset)'u``: ``fixed`` ``(1, n)``, ``moving`` ``(k, n)``.
+
+    ``nature`` are the names ``(k,)`` of ``u``, None for their numbers.
+    """
 
     fixed: Matrix
     constant: float
     moving: Matrix
     offset: Floats
+    nature: Names | None = None
 
 
 def worst_case_rows(form: UncertainForm, within: LinearSet, eta: int, width: int, name: str) -> tuple[Columns, Rows]:
@@ -64,5 +68,12 @@ def worst_case_rows(form: UncertainForm, within: LinearSet, eta: int, width: int
         sparse.csr_array(matrix),
         np.append(offset, form.constant),
         np.append(offset, np.inf),
-        Names(wide, lambda j: f"condition of nature by its column {j} in the {name}") + Names.of([name]),
+        Names(wide, lambda j: f"condition of nature by {_called(form, j)} in the {name}") + Names.of([name]),
     )
+
+
+def _called(form: UncertainForm, j: int) -> str:
+    if form.nature is None:
+        return f"its column {j}"
+    size = len(form.nature)
+    return form.nature[j] if j < size else f"auxiliary column {j - size} of its set"

@@ -104,7 +104,7 @@ def dualised_costs(program: BilevelProgram, within: LinearSet, nominal: Floats) 
     owner[nature] = LEADER
     objectives = _without_nature(program)
     eta = Columns(np.array([-np.inf]), np.array([np.inf]), np.zeros(1, bool), Names.of([ETA]))
-    form = UncertainForm(sparse.csr_array((1, n)), 0.0, cost.moving, cost.offset)
+    form = UncertainForm(sparse.csr_array((1, n)), 0.0, cost.moving, cost.offset, program.columns.names.take(nature))
     columns, rows = worst_case_rows(form, within, n, n + 1, ETA)
     held = replace(
         early, columns=replace(early.columns, lower=lower, upper=upper), column_owner=owner, objectives=objectives

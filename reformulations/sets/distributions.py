@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from reformulations.programs import Floats
-from reformulations.sets.linear_sets import LinearSet, cost_vector, frozen_vector
+from reformulations.sets.linear_sets import EntryError, LinearSet, cost_vector, frozen_vector
 from reformulations.sets.vertices import TooManyVertices
 
 _ROUNDING = 1e-12
@@ -31,7 +31,7 @@ def distribution(what: str, values: ArrayLike) -> Floats:
     vector = frozen_vector(what, values)
     bad = np.flatnonzero(vector < 0)
     if len(bad):
-        raise ValueError(f"{what}[{bad[0]}] is {vector[bad[0]]:g}, expected a probability")
+        raise EntryError(f"{what}[", int(bad[0]), f"] is {vector[bad[0]]:g}, expected a probability")
     if abs(vector.sum() - 1) > _SUM:
         raise ValueError(f"{what} sums to {vector.sum():.12g}, expected 1")
     return vector

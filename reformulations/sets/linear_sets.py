@@ -16,20 +16,29 @@ _TOLERANCE = 1e-9
 """Feasibility tolerance asked of the linear solver, primal and dual; its own default is 1e-7."""
 
 
+class EntryError(ValueError):
+    """What is wrong with one entry of a vector, by its number; whoever knows the user's key says that in its place."""
+
+    def __init__(self, before: str, entry: int, after: str) -> None:
+        super().__init__(f"{before}{entry}{after}")
+        self.before, self.entry, self.after = before, entry, after
+
+
 def frozen_vector(what: str, values: ArrayLike) -> Floats:
     """Return a read-only copy ``(n,)`` of finite ``values``.
 
     Raises
     ------
     ValueError
-        If ``values`` are not a vector or an entry is not finite; the message begins with ``what``.
+        If ``values`` are not a vector, and as :class:`EntryError` if an entry is not finite; the message begins with
+        ``what``.
     """
     vector = np.array(values, dtype=np.float64)
     if vector.ndim != 1:
         raise ValueError(f"{what} has shape {vector.shape}, expected a vector")
     bad = np.flatnonzero(~np.isfinite(vector))
     if len(bad):
-        raise ValueError(f"{what}[{bad[0]}] is {vector[bad[0]]}, expected a finite number")
+        raise EntryError(f"{what}[", int(bad[0]), f"] is {vector[bad[0]]}, expected a finite number")
     vector.flags.writeable = False
     return vector
 

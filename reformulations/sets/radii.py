@@ -18,13 +18,17 @@ class Radii:
 
 
 def _check(bins: int, samples: int, *confidences: float) -> None:
-    if bins < 1:
-        raise ValueError(f"bins is {bins}, expected at least 1")
-    if samples < 1:
-        raise ValueError(f"samples is {samples}, expected at least 1")
+    if not (_is_number(bins) and bins >= 1):
+        raise ValueError(f"bins is {bins!r}, expected at least 1")
+    if not (_is_number(samples) and samples >= 1):
+        raise ValueError(f"samples is {samples!r}, expected at least 1")
     for confidence in confidences:
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence is {confidence}, expected a number between 0 and 1")
+        if not (_is_number(confidence) and 0 < confidence < 1):
+            raise ValueError(f"confidence is {confidence!r}, expected a number between 0 and 1")
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float | np.integer | np.floating)
 
 
 def weissman_l1(bins: int, samples: int, confidence: float) -> float:
@@ -82,8 +86,8 @@ def bootstrap_radii(counts: ArrayLike, confidence: float, seed: int, replication
         raise ValueError("counts are expected to be a vector of nonnegative whole numbers")
     samples = int(observed.sum())
     _check(len(observed), samples, confidence)
-    if replications < 1:
-        raise ValueError(f"replications is {replications}, expected at least 1")
+    if not (_is_number(replications) and replications >= 1):
+        raise ValueError(f"replications is {replications!r}, expected at least 1")
     frequencies = observed / samples
     again = np.random.default_rng(seed).multinomial(samples, frequencies, size=replications) / samples
     distance = np.abs(again - frequencies)

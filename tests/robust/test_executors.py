@@ -64,6 +64,13 @@ def test_the_public_entry_hands_the_executor_on():
         assert bl.solve(stock(), executor=pool).objective == pytest.approx(4)
 
 
+def test_a_closed_executor_is_named():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(bl.InvalidGame, match=r"executor=.*it takes no tasks .*shutdown.*give one that is open"):
+        bl.solve(stock(), executor=pool)
+
+
 class Counting(ThreadPoolExecutor):
     """Threads that keep the size of every task."""
 

@@ -54,7 +54,7 @@ def test_the_explanation_says_how_it_is_solved_or_why_not() -> None:
 
 
 def test_stored_scenarios_are_refused_with_the_component() -> None:
-    with pytest.raises(bl.NotApplicable, match=r"u: the bound of None in Polyhedron moves with x, so a scenario of"):
+    with pytest.raises(bl.NotApplicable, match=r"u: its bound in Polyhedron moves with x, so a scenario of"):
         bl.solve(leak(), method=bl.CCG(stored="scenarios"))
 
 
@@ -187,8 +187,8 @@ def _bounded(m: pyo.ConcreteModel) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_in_a_side, r"u: the side of the bound of None in Polyhedron mentions later\.y"),
-        (_squared, r"u: the bound of None in Polyhedron has a product of variables for a side"),
+        (_in_a_side, r"u: the side of its bound in Polyhedron mentions later\.y"),
+        (_squared, r"u: its bound in Polyhedron has a product of variables for a side"),
         (_endless, "the set is unbounded"),
         (_whole, "recourse: it is integer, has followers"),
         (_bounded, "u: its set moves with the plan; put the variable's bounds into it"),
@@ -204,7 +204,7 @@ def test_what_is_outside_the_class_is_refused(change: Callable[[pyo.ConcreteMode
 def test_scenarios_to_start_from_and_affine_rules_are_refused() -> None:
     with pytest.raises(bl.NotApplicable, match="a scenario says nothing"):
         bl.solve(leak(), method=bl.CCG(start=[0.0]))
-    with pytest.raises(bl.NotApplicable, match="u: the bound of None in Polyhedron moves with x"):
+    with pytest.raises(bl.NotApplicable, match="u: its bound in Polyhedron moves with x"):
         bl.affine_value(leak())
 
 

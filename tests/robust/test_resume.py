@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
@@ -203,8 +206,34 @@ def test_a_file_of_another_kind_is_refused(text: str, tmp_path: Path):
 
 def test_a_run_of_another_game_is_refused(tmp_path: Path):
     path = saved(tmp_path)
-    with pytest.raises(bl.SavedRunError, match="it was saved for another game"):
+    with pytest.raises(bl.SavedRunError, match=r"another game: the model or CCG\(penalty=...\) differs"):
         bl.solve(stock(most=4), resume=path)
+    with pytest.raises(bl.SavedRunError, match=r"another game: the model or CCG\(penalty=...\) differs"):
+        bl.solve(stock(), method=bl.CCG(penalty=100), resume=path)
+    with pytest.raises(bl.SavedRunError, match=r"it keeps scenarios, this run prices; give the same CCG\(stored=...\)"):
+        bl.solve(stock(), method=bl.CCG(stored="prices"), resume=path)
+    m = stock()
+    m.demand.within = bl.uncertainty.Box(0, 1)
+    with pytest.raises(bl.SavedRunError, match="another game: nature's set differs"):
+        bl.solve(m, resume=path)
+
+
+@pytest.mark.parametrize("place", [(), ("plan",)])
+def test_a_file_that_lacks_an_entry_or_has_another_in_its_place_is_refused(place: tuple[str, ...], tmp_path: Path):
+    path, other = saved(tmp_path), tmp_path / "other.json"
+
+    def refused(change: Callable[[dict[str, Any]], object], message: str) -> None:
+        content = json.loads(path.read_text())["content"]
+        change(content[place[0]] if place else content)
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        other.write_text(json.dumps({"digest": digest, "content": content}))
+        with pytest.raises(bl.SavedRunError, match=message):
+            bl.solve(stock(), resume=other)
+
+    whole = json.loads(path.read_text())["content"]
+    for key in set(whole[place[0]] if place else whole) - {"format", "belongs", "options"}:
+        refused(lambda inside, key=key: inside.pop(key), f"other.json: it is damaged, '{key}' is missing")
+        refused(lambda inside, key=key: inside.update({key: "abc"}), r"other.json: it is damaged, .*start again")
 
 
 def test_a_missing_file_and_a_missing_folder_are_refused(tmp_path: Path):

@@ -69,7 +69,7 @@ def test_the_most_probable_scenario_is_nominal():
         (Polyhedron(rows=[({"west": 1}, "<=", 1)], bounds=(0, 1)), "row 0 of Polyhedron has 'west'"),
         (Polyhedron(rows=[({"north": 1}, "<", 1)], bounds=(0, 1)), "row 0 of Polyhedron has the sign '<'"),
         (Polyhedron(bounds={"north": (0, 1)}), r"Polyhedron\(bounds\) and the index set differ in 'south'"),
-        (Polyhedron(bounds=(0, None)), "demand: column 0 of the polyhedron has no upper bound"),
+        (Polyhedron(bounds=(0, None)), "demand: column 'north' of the polyhedron has no upper bound"),
         (DistributionBall({"north": 0.5, "south": 0.6}, l1=0.1), "demand: reference sums to 1.1"),
         (Scenarios([]), "demand: points has shape"),
         (None, "demand: an uncertain variable needs a set"),

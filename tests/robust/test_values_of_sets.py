@@ -118,6 +118,17 @@ def test_radii_and_shares_may_be_parameters() -> None:
         (lambda: Box, "u: type is no uncertainty set"),
         (lambda: DistributionBall.from_counts([-1, 2]), "count of 0 is -1, expected a whole number"),
         (lambda: DistributionBall.from_counts(5), "5 are no counts"),
+        (lambda: DistributionBall.from_counts([1, 2], confidence="much"), "confidence: 'much' is no number"),
+        (lambda: Box({"b": 3, "a": 0}, 1), "u: column 'b' of the set has its lower side 3 above its upper side 1"),
+        (lambda: Box(0, {"a": 1, "b": np.inf}), r"u: high\['b'\] is inf"),
+        (lambda: Scenarios({"x": [1, np.nan]}), r"u: scenario x\['b'\] is nan"),
+        (lambda: Scenarios({"x": [1, 2], "y": [1, 1]}, {"x": 2, "y": -1}), r"u: probability\['y'\] is -1"),
+        (lambda: CVaR({"a": 1.5, "b": -0.5}, 0.5), r"u: reference\['b'\] is -0.5"),
+        (
+            lambda: Polyhedron(bounds={"a": (0, 1), "b": (0, "x")}),
+            "u: the bound of 'b' in Polyhedron: 'x' is no number",
+        ),
+        (lambda: Polyhedron(rows=[({"a": 1}, "<=", "x")], bounds=(0, 1)), "u: the side of row 0 .* 'x' is no number"),
     ],
 )
 def test_what_is_no_value_is_refused_by_name(make: Callable[[], object], message: str) -> None:
@@ -170,6 +181,40 @@ def test_a_penalty_may_be_a_parameter() -> None:
 def test_options_that_mean_nothing_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidGame, match=message):
         bl.solve(stocks(Box(0, 1)), **options)
+
+
+@pytest.mark.parametrize("given", ["much", None, [0.9]])
+def test_radii_of_no_confidence_are_refused(given: Any) -> None:
+    for radii in (
+        lambda: bl.uncertainty.weissman_l1(2, 10, given),
+        lambda: bl.uncertainty.hoeffding_linf(2, 10, given),
+        lambda: bl.uncertainty.bootstrap_radii([1, 2], given, seed=0),
+        lambda: bl.uncertainty.literature_radii(2, 10, 0.9, given),
+    ):
+        with pytest.raises(ValueError, match=r"confidence is .*, expected a number between 0 and 1"):
+            radii()
+
+
+def test_a_scalar_is_called_by_its_name() -> None:
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(0, 4))
+    m.u = bl.Uncertain(within=Polyhedron(bounds=(0, None)))
+    m.need = pyo.Constraint(expr=m.x >= m.u)
+    m.cost = pyo.Objective(expr=1 * m.x)
+    with pytest.raises(InvalidGame, match="u: column u of the polyhedron has no upper bound"):
+        bl.solve(m)
+    m.u.within = Box(0, ["much"])
+    with pytest.raises(InvalidGame, match=r"u: Box\(high\): 'much' is no number"):
+        bl.solve(m)
+
+
+def test_products_that_a_static_program_cannot_hold_are_named_by_what_is_uncertain() -> None:
+    m = pyo.ConcreteModel()
+    m.r, m.q = pyo.Var(bounds=(0, 1)), pyo.Var(bounds=(0, 1))
+    m.u = bl.Uncertain(["a", "b"], within=Box(0, 2))
+    m.cost = pyo.Objective(expr=10 * m.r * (1 - m.r) + m.u["a"] * m.r - m.u["b"] * m.q)
+    with pytest.raises(bl.NotApplicable, match=r"condition of nature by u\[a\] in the worst case"):
+        bl.solve(m)
 
 
 def test_integer_recourse_without_a_bound_is_named() -> None:
