@@ -30,6 +30,19 @@ from reformulations.programs import LEADER, Floats, Role
 OPTIONS = ("method", "solver", "gap", "time_limit", "pessimistic", "threads", "executor")
 """What ``options`` may hold: keywords of :func:`bilevel.solve`."""
 
+HABITS: Mapping[str, tuple[object, ...]] = {
+    "keepfiles": (False, True),
+    "symbolic_solver_labels": (False, True),
+    "report_timing": (False, None),
+    "logfile": (None,),
+    "solnfile": (None,),
+    "suffixes": (None, [], ()),
+    "io_options": (None, {}),
+    "raise_exception_on_nonoptimal_result": (False, None),
+}
+"""Keywords of Pyomo's solvers without a meaning here, and the values that are taken: no files are made, names are the
+user's, suffixes of the model are filled, and the status says how a solve ended."""
+
 _MEANING: dict[SolutionStatus, tuple[SolverStatus, TerminationCondition]] = {
     "optimal": (SolverStatus.ok, TerminationCondition.optimal),
     "feasible": (SolverStatus.ok, TerminationCondition.feasible),
@@ -83,6 +96,7 @@ class BilevelSolver:
         time_limit: float | None = None,
         warmstart: bool = False,
         options: Mapping[str, Any] | None = None,
+        **habits: object,
     ) -> SolverResults:
         """Solve a game as :func:`bilevel.solve` does, and answer in Pyomo's terms.
 
@@ -101,6 +115,8 @@ class BilevelSolver:
         options
             ``method``, ``solver``, ``gap``, ``time_limit``, ``pessimistic``, ``threads``, ``executor``, as for
             :func:`bilevel.solve`.
+        habits
+            What other solvers of Pyomo take and has no meaning here, with the values of :data:`HABITS`.
 
         Returns
         -------
@@ -109,9 +125,12 @@ class BilevelSolver:
 
         Raises
         ------
+        InvalidGame
+            For other keywords and values.
         BilevelError
             As :func:`bilevel.solve`, unchanged.
         """
+        _refuse_unknown(habits)
         chosen = {**self.options, **(options or {})}
         for unknown in sorted(set(chosen) - set(OPTIONS)):
             raise InvalidGame(f"options={{{unknown!r}: ...}}: there is no such option; known are {', '.join(OPTIONS)}")
@@ -132,6 +151,18 @@ class BilevelSolver:
         if load_solutions and isinstance(model, BlockData):
             fill_suffixes(model, solution)
         return _results(model, solution, load_solutions)
+
+
+def _refuse_unknown(habits: Mapping[str, object]) -> None:
+    for name, value in habits.items():
+        if name not in HABITS:
+            raise InvalidGame(
+                f"{name}={value!r}: there is no such keyword; what bl.solve takes goes into options={{{name!r}: ...}}"
+                if name in OPTIONS
+                else f"{name}={value!r}: there is no such keyword"
+            )
+        if not any(value == taken for taken in HABITS[name]):
+            raise InvalidGame(f"{name}={value!r}: it has no meaning here; leave it out")
 
 
 def _values(model: BlockData) -> list[tuple[VarData, float | None, bool]]:

@@ -14,6 +14,7 @@ from pyomo.core.base.var import VarData
 from bilevel.errors import InvalidGame, NotApplicable
 from bilevel.io.linear_file import LinearFile
 from bilevel.io.mps_writer import changed, mps_text, said
+from bilevel.io.text_file import write_text
 from bilevel.solvers import scip
 from bilevel.solvers.highs import PersistentHighs
 from bilevel.solvers.labels import labels
@@ -114,20 +115,21 @@ def write(program: MixedIntegerProgram | SpatialProgram, path: str) -> dict[str,
     Raises
     ------
     InvalidGame
-        For another ending.
+        For another ending, and where the file cannot be written.
     NotApplicable
         For an LP file of a program with both integers and a quadratic objective.
     """
     ending = Path(path).suffix
     if ending not in {".mps", ".lp"}:
         raise InvalidGame(f"{path}: the ending must be .mps or .lp")
+    write_text(path, "")  # HiGHS and SCIP do not say why a file cannot be written
     if isinstance(program, SpatialProgram):
         scip.write(program, path)
         return _commented(program, path, ending, "*" if ending == ".mps" else "\\")
     if ending == ".mps":
         file = LinearFile(program.columns, program.rows, program.cost, program.constant, 1.0)
         text, renamed = mps_text(file, Path(path).stem, program.products)
-        Path(path).write_text(text, "utf-8")
+        write_text(path, text)
         return renamed
     PersistentHighs(program).write(path)
     return _commented(program, path, ending, "\\")

@@ -83,7 +83,7 @@ def write_game(game: BlockData | BilevelProgram, path: str | Path) -> dict[str, 
     NotApplicable
         When the format cannot hold the game; names the component.
     InvalidGame
-        When the model is not a game, or the ending another one.
+        When the model is not a game, the ending another one, or the file cannot be written (``InvalidFile``).
     """
     if Path(path).suffix not in (".json", ".mps"):
         raise InvalidGame(f"{path}: games are written to files that end in .json or .mps")

@@ -12,6 +12,7 @@ from scipy import sparse
 from bilevel.errors import NotApplicable
 from bilevel.io.declare import multiplier_targets
 from bilevel.io.json_game import FORMATS, LEADER_NAME
+from bilevel.io.text_file import write_text
 from reformulations.programs import LEADER, BilevelProgram, Product, Role
 
 
@@ -42,7 +43,7 @@ def write_json(program: BilevelProgram, path: str | Path, name: str | None = Non
         LEADER_NAME: players[LEADER],
         **({"follower": followers[0]} if single else {"followers": followers}),
     }
-    Path(path).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def _variable(program: BilevelProgram, j: int, single: bool) -> dict[str, Any]:  # noqa: FBT001 - one follower or not

@@ -13,6 +13,7 @@ from bilevel.io.linear_file import LinearFile
 from bilevel.io.lp_file import read_lp_file
 from bilevel.io.mps_file import read_mps_file
 from bilevel.io.mps_writer import mps_text
+from bilevel.io.text_file import write_text
 from reformulations.programs import (
     LEADER,
     BilevelProgram,
@@ -146,8 +147,8 @@ def write_mps_aux(program: BilevelProgram, path_mps: str | Path, path_aux: str |
         tuple(columns), tuple(rows), tuple(follower[columns].tolist()), float(program.objectives.sense[1])
     )
     text, renamed = mps_text(file, Path(path_mps).stem)
-    Path(path_mps).write_text(text, "utf-8")
-    Path(path_aux).write_text(auxiliary_text(auxiliary), "utf-8")
+    write_text(path_mps, text)
+    write_text(path_aux, auxiliary_text(auxiliary))
     return renamed
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bilevel.errors import SolverFailure, UnboundedFollower
+from bilevel.errors import SolverFailure
+from bilevel.responses.unbounded import unbounded_follower
 from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.highs import HighsOptions, PersistentHighs
 from bilevel.solvers.interrupts import Interrupted
@@ -176,9 +177,7 @@ class FollowerAnswers:
         if outcome.status == "interrupted":
             raise Interrupted
         if outcome.status == "unbounded":
-            raise UnboundedFollower(
-                f"{name}: its objective is unbounded at a decision of the leader; bound its variables"
-            )
+            raise unbounded_follower(game, player, self._relaxation.linking, held.point)
         if outcome.point is None or outcome.objective is None:
             raise SolverFailure(f"{name}: HiGHS finds no response where the leader's program has one; rescale its rows")
         return _placed(game, found, outcome.point), outcome.objective - found.program.constant

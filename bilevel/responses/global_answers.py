@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bilevel.errors import SolverFailure, UnboundedFollower
+from bilevel.errors import SolverFailure
 from bilevel.responses.follower_answers import Visit
+from bilevel.responses.unbounded import unbounded_follower
 from bilevel.solvers import scip
 from bilevel.solvers.deadline import Deadline
 from bilevel.solvers.interrupts import Interrupted
@@ -85,9 +86,7 @@ class GlobalAnswers:
         outcome = scip.solve(found.program, self._options(1e-9))
         name = game.players[player]
         if outcome.status == "unbounded":
-            raise UnboundedFollower(
-                f"{name}: its objective is unbounded at a decision of the leader; bound its variables"
-            )
+            raise unbounded_follower(game, player, self._relaxation.linking, held.point)
         if outcome.status in ("time_limit", "interrupted", "limit"):
             raise Interrupted
         if outcome.point is None:

@@ -35,6 +35,7 @@ from reformulations.stored_responses.follower_forms import (
     own_objectives,
     refuse_interaction,
 )
+from reformulations.stored_responses.multiplier_variables import refuse_multiplier_variables
 from reformulations.stored_responses.switching_rows import switched_columns
 
 
@@ -152,10 +153,7 @@ def _refuse(game: BilevelProgram) -> None:
     names, owner = game.columns.names, game.column_owner
     for player in np.flatnonzero((game.roles != Role.LEADER) & (game.roles != Role.FOLLOWER))[:1]:
         raise NotApplicable(game.players[int(player)], "only a leader and followers are treated by ValueFunction()")
-    for column in game.multipliers.column[:1]:
-        raise NotApplicable(
-            names[int(column)], "it stands for a multiplier, which responses of a follower do not have; use bl.KKT()"
-        )
+    refuse_multiplier_variables(game)
     priced, terms = game.objectives.products, game.rows.products
     forms: tuple[tuple[Product, Integers, Sequence[str]], ...] = (
         (priced, priced.index, game.players),

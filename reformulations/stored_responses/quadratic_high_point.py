@@ -30,6 +30,7 @@ from reformulations.stored_responses.follower_forms import (
     own_objectives,
     refuse_interaction,
 )
+from reformulations.stored_responses.multiplier_variables import refuse_multiplier_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,5 @@ def quadratic_high_point(game: BilevelProgram) -> QuadraticHighPoint:
 def _refuse(game: BilevelProgram) -> None:
     for player in np.flatnonzero((game.roles != Role.LEADER) & (game.roles != Role.FOLLOWER))[:1]:
         raise NotApplicable(game.players[int(player)], "only a leader and followers are treated by ValueFunction()")
-    for column in game.multipliers.column[:1]:
-        raise NotApplicable(
-            game.columns.names[int(column)],
-            "it stands for a multiplier, which a follower that is not convex does not have; use its objective instead",
-        )
+    refuse_multiplier_variables(game)
     refuse_interaction(game)

@@ -67,6 +67,12 @@ def test_methods_refuse_parts_that_they_do_not_have():
         bl.ValueFunction(search="all")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("most", [0, -1, 1.5, "a"])
+def test_a_search_of_no_rounds_is_refused(most: Any):
+    with pytest.raises(bl.InvalidGame, match=rf"ValueFunction\(max_iterations={most!r}\): give a whole number from 1"):
+        bl.ValueFunction(max_iterations=most)
+
+
 WITHOUT_VALUE: dict[str, Callable[[pyo.ConcreteModel], None]] = {
     "cost": lambda m: m.cost.set_value(m.unknown * m.x),
     "f.gain": lambda m: m.f.gain.set_value(m.unknown * m.x * m.f.y),

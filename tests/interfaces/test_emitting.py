@@ -51,6 +51,12 @@ def test_file_holds_the_names_of_the_user(tmp_path: Path) -> None:
     assert "producer.room" in path.read_text("utf-8")
 
 
+@pytest.mark.parametrize("ending", [".mps", ".lp"])
+def test_a_missing_folder_is_named(ending: str, tmp_path: Path) -> None:
+    with pytest.raises(bl.InvalidFile, match=rf"nowhere.game\{ending}: No such file or directory"):
+        taxes().write(str(tmp_path / "nowhere" / f"game{ending}"))
+
+
 def test_unknown_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(bl.InvalidGame, match=r"\.mps or \.lp"):
         taxes().write(str(tmp_path / "game.xyz"))

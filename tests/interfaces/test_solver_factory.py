@@ -149,3 +149,27 @@ def test_time_limit_has_the_names_of_pyomos_solvers(how: dict[str, Any]) -> None
     results = pyo.SolverFactory("bilevel").solve(m, **how)
     assert results.solver.termination_condition == TerminationCondition.maxTimeLimit
     assert results.solver.status == SolverStatus.aborted
+
+
+def test_habits_without_a_meaning_here_are_taken() -> None:
+    m = seller()
+    habits: dict[str, Any] = {"keepfiles": True, "symbolic_solver_labels": True, "logfile": None, "suffixes": []}
+    results = pyo.SolverFactory("bilevel").solve(m, **habits)
+    assert check_optimal_termination(results)
+    assert results.problem.lower_bound == pytest.approx(16)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"logfile": "log.txt"}, r"logfile='log\.txt': it has no meaning here"),
+        ({"suffixes": ["dual"]}, r"suffixes=\['dual'\]: it has no meaning here"),
+        ({"gap": 0.1}, r"gap=0\.1: there is no such keyword; what bl\.solve takes goes into options=\{'gap'"),
+        ({"keepfile": True}, "keepfile=True: there is no such keyword"),
+    ],
+)
+def test_other_keywords_are_refused_by_name(how: dict[str, Any], message: str) -> None:
+    m = seller()
+    with pytest.raises(bl.InvalidGame, match=message):
+        pyo.SolverFactory("bilevel").solve(m, **how)
+    assert m.p.value is None

@@ -208,3 +208,16 @@ def test_lp_says_which_names_it_could_not_carry(tmp_path: Path) -> None:
     assert renamed["x(1)"] == "x[1]"
     assert "\\ name: x(1) is x[1]" in (tmp_path / "one.lp").read_text()
     assert "x(1)" in list(read_lp_file(tmp_path / "one.lp").columns.names)
+
+
+@pytest.mark.parametrize("ending", [".json", ".mps"])
+def test_a_game_written_to_a_missing_folder_names_it(ending: str, tmp_path: Path) -> None:
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(0, 1))
+    m.f = bl.Follower()
+    m.f.y = pyo.Var(bounds=(0, 1))
+    m.f.row = pyo.Constraint(expr=m.f.y >= m.x)
+    m.f.cost = pyo.Objective(expr=m.f.y)
+    m.gain = pyo.Objective(expr=m.f.y - 2 * m.x)
+    with pytest.raises(bl.InvalidFile, match=rf"nowhere.game\{ending}: No such file or directory"):
+        bl.write(m, tmp_path / "nowhere" / f"game{ending}")
