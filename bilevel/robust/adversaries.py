@@ -11,7 +11,7 @@ from bilevel.robust.late_evaluation import LateEvaluation
 from bilevel.robust.nested_adversary import NestedAdversary
 from reformulations.programs import BilevelProgram, Role
 from reformulations.robust.late_followers import Timing, late_followers
-from reformulations.robust.priced_recourse import multiplies_late
+from reformulations.robust.priced_recourse import multiplies_late, priced_terms
 from reformulations.sets.independent_sets import is_finite
 from reformulations.uncertainty import UncertaintySet
 
@@ -57,5 +57,18 @@ def adversary_for(program: BilevelProgram, timing: Timing, within: UncertaintySe
             "give convex sets",
         )
     if _has_integer_recourse(program):
+        _refuse_prices(program)
         return NestedAdversary(evaluation, within)
     return BilinearAdversary(evaluation, within)
+
+
+def _refuse_prices(program: BilevelProgram) -> None:
+    """Refuse integer recourse that nature multiplies, and that had to wait for it."""
+    names = program.columns.names
+    for term in priced_terms(program)[:1]:
+        raise NotApplicable(
+            " * ".join(names[column] for column in term),
+            "nature multiplies recourse in a game with integer recourse; besides uncertain right-hand sides, this is "
+            "taken where nature stands in costs only and all that each block of recourse costs is multiplied by one "
+            "nonnegative uncertain quantity, no row joining blocks, or with bl.uncertainty.Scenarios",
+        )

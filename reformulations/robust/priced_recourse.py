@@ -35,17 +35,18 @@ class PricedStage:
 
 def multiplies_late(program: BilevelProgram) -> bool:
     """Tell whether nature multiplies recourse, in a row or in the leader's objective."""
+    return bool(priced_terms(program))
+
+
+def priced_terms(program: BilevelProgram) -> list[tuple[int, int]]:
+    """Return the two columns of each product of nature and recourse, in the leader's objective and in rows."""
     role, goals = program.roles[program.column_owner], program.objectives.products
-    mine = goals.take(goals.index == LEADER)
-    return any(
-        bool(
-            np.any(
-                (np.minimum(role[terms.left], role[terms.right]) == Role.NATURE)
-                & (np.maximum(role[terms.left], role[terms.right]) == Role.RECOURSE)
-            )
-        )
-        for terms in (mine, program.rows.products)
-    )
+    found: list[tuple[int, int]] = []
+    for terms in (goals.take(goals.index == LEADER), program.rows.products):
+        first, last = np.minimum(role[terms.left], role[terms.right]), np.maximum(role[terms.left], role[terms.right])
+        both = (first == Role.NATURE) & (last == Role.RECOURSE)
+        found += zip(terms.left[both].tolist(), terms.right[both].tolist(), strict=True)
+    return found
 
 
 def priced_stage(program: BilevelProgram, timing: Timing, point: Floats) -> PricedStage:

@@ -123,8 +123,12 @@ def test_integers_wait_for_prices_that_change_what_is_best(
     assert not listed.method.startswith("one static program")
     low, high = np.min(within, axis=0), np.max(within, axis=0)
     hull = Polyhedron(rows=[], bounds={k: (low[k], high[k]) for k in range(len(low))})
+    waiting = ways(cost, hull, len(low))
     with pytest.raises(bl.NotApplicable):
-        bl.solve(ways(cost, hull, len(low)), method=bl.CCG(costs="dualised"))
+        bl.solve(waiting, method=bl.CCG(costs="dualised"))
+    with pytest.raises(bl.NotApplicable, match=r"u\[0\].*later\.a.*one nonnegative uncertain quantity"):
+        bl.solve(waiting)
+    assert "nature multiplies recourse" in str(bl.explain(waiting).refusal)
 
 
 def test_a_row_over_blocks_makes_one_block_of_them() -> None:
