@@ -112,7 +112,7 @@ class ValueFunction:
         Where continuous variables of the leader move a follower's rows: by how much a row must be broken, relative to
         its right-hand side, when points are looked for near an optimum that is not attained.
     max_iterations
-        Most rounds, or nodes of the tree, at least 1; ``None`` for no limit.
+        Most rounds, or nodes of the tree; 0 for the response to a start alone, ``None`` for no limit.
     """
 
     search: Literal["auto", "rounds", "tree", "global"] = "auto"
@@ -123,8 +123,8 @@ class ValueFunction:
         if self.search not in SEARCHES:
             raise InvalidGame(f"ValueFunction(search={self.search!r}): give one of {', '.join(SEARCHES)}")
         most = self.max_iterations
-        if most is not None and (not isinstance(most, Integral) or most < 1):
-            raise InvalidGame(f"ValueFunction(max_iterations={most!r}): give a whole number from 1 up, or None")
+        if most is not None and (not isinstance(most, Integral) or most < 0):
+            raise InvalidGame(f"ValueFunction(max_iterations={most!r}): give a whole number from 0 up, or None")
 
 
 Method = KKT | StrongDuality | Branching
