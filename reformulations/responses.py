@@ -33,8 +33,8 @@ from reformulations.programs import (
 from reformulations.refusal import NotApplicable
 from reformulations.spatial import SpatialProgram
 
-CANCELLED = 1e-9
-"""A coefficient of this part of the terms that it is the sum of counts as zero: held values are a solver's."""
+CANCELLED = 1e-12
+"""A coefficient of this part of the terms that it is the sum of counts as zero, being rounding of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,11 +197,12 @@ def solve_two_stage(  # noqa: PLR0913 - everything that a run can be asked
     """
     began, chosen = time.perf_counter(), method or CCG()
     gap = gap if chosen.gap is None else chosen.gap
-    check_options(chosen, gap, executor)
-    run = _Run(Limits(gap, time_limit, threads, progress, stopped, executor), began, progress, start, resume)
+    check_options(chosen, executor)
+    limits = Limits(gap, time_limit, threads, progress, stopped, executor).checked()
+    run = _Run(limits, began, progress, start, resume)
     files = Files.of((resume, chosen.save), program, within, chosen)
     if isinstance(within, DependentSets):
-        return solve_parametric(program, within, chosen, run.limits, began, progress, files)
+        return solve_parametric(program, within, chosen, limits, began, progress, files)
 
     def solved(better: BilevelProgram) -> RobustAnswer:
         return _solved(better, within, chosen, run, files)

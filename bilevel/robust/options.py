@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from numbers import Integral, Real
 from typing import Any, Literal, Protocol, get_args
-
-import numpy as np
 
 from bilevel.errors import InvalidGame
 from bilevel.robust.oracles import OracleName
@@ -32,7 +31,7 @@ class Options(Protocol):
     def oracle_seconds(self) -> float | None: ...  # noqa: D102
 
 
-def check_options(method: Options, gap: float, executor: Executor | None) -> None:
+def check_options(method: Options, executor: Executor | None) -> None:
     """Refuse words that are none of the choices, numbers that mean nothing, and what takes no tasks.
 
     Raises
@@ -45,14 +44,12 @@ def check_options(method: Options, gap: float, executor: Executor | None) -> Non
             known = ", ".join(f'"{choice}"' for choice in get_args(choices))
             raise InvalidGame(f"CCG({name}={given!r}): give one of {known}")
     rounds: Any = method.max_iterations
-    if not isinstance(rounds, int | np.integer) or rounds < 1:
+    if not isinstance(rounds, Integral) or rounds < 1:
         raise InvalidGame(f"CCG(max_iterations={rounds!r}): give a whole number from 1 up")
-    if not (_is_number(gap) and gap >= 0):
-        raise InvalidGame(f"gap={gap!r}: give a number from 0 up")
-    if method.master_gap is not None and not (_is_number(method.master_gap) and method.master_gap >= 0):
+    if method.master_gap is not None and not (isinstance(method.master_gap, Real) and method.master_gap >= 0):
         raise InvalidGame(f"CCG(master_gap={method.master_gap!r}): give a number from 0 up, or None")
     for name, seconds in (("master_seconds", method.master_seconds), ("oracle_seconds", method.oracle_seconds)):
-        if seconds is not None and not (_is_number(seconds) and seconds > 0):
+        if seconds is not None and not (isinstance(seconds, Real) and seconds > 0):
             raise InvalidGame(f"CCG({name}={seconds!r}): give seconds above 0, or None")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise InvalidGame(f"executor={executor!r}: give a concurrent.futures.Executor, ThreadPoolExecutor(4) say")
@@ -63,7 +60,3 @@ def without_rounds(method: Options, plain: Options) -> tuple[str, ...]:
     given, default = ({name: f"{name}={getattr(each, name)}" for name in _OF_ROUNDS} for each in (method, plain))
     asked = ", ".join(given[name] for name in _OF_ROUNDS if given[name] != default[name])
     return (f"CCG({asked}) has no effect: one static program has no rounds",) if asked else ()
-
-
-def _is_number(given: Any) -> bool:
-    return isinstance(given, int | float | np.integer | np.floating)

@@ -56,9 +56,9 @@ class Limits:
         InvalidGame
             For a gap, a time limit or a number of threads that is negative or no number.
         """
-        if not _is_number(self.gap) or not 0 <= self.gap < math.inf:
+        if not isinstance(self.gap, Real) or not 0 <= self.gap < math.inf:
             raise InvalidGame(f"gap={self.gap!r}: give a number from 0 up")
-        if self.time_limit is not None and not (_is_number(self.time_limit) and self.time_limit >= 0):
+        if self.time_limit is not None and not (isinstance(self.time_limit, Real) and self.time_limit >= 0):
             raise InvalidGame(f"time_limit={self.time_limit!r}: give seconds, or None for no limit")
         if self.threads is not None and not (isinstance(self.threads, Integral) and self.threads >= 0):
             raise InvalidGame(f"threads={self.threads!r}: give a whole number, or None for HiGHS's own choice")
@@ -67,7 +67,3 @@ class Limits:
     def after(self, seconds: float) -> Limits:
         """Return what is left of the time once ``seconds`` have passed, never less than a moment to answer in."""
         return self if self.time_limit is None else replace(self, time_limit=max(self.time_limit - seconds, 0.1))
-
-
-def _is_number(given: object) -> bool:
-    return isinstance(given, Real)

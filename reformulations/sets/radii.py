@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,17 +19,13 @@ class Radii:
 
 
 def _check(bins: int, samples: int, *confidences: float) -> None:
-    if not (_is_number(bins) and bins >= 1):
+    if not (isinstance(bins, Real) and bins >= 1):
         raise ValueError(f"bins is {bins!r}, expected at least 1")
-    if not (_is_number(samples) and samples >= 1):
+    if not (isinstance(samples, Real) and samples >= 1):
         raise ValueError(f"samples is {samples!r}, expected at least 1")
     for confidence in confidences:
-        if not (_is_number(confidence) and 0 < confidence < 1):
+        if not (isinstance(confidence, Real) and 0 < confidence < 1):
             raise ValueError(f"confidence is {confidence!r}, expected a number between 0 and 1")
-
-
-def _is_number(given: object) -> bool:
-    return isinstance(given, int | float | np.integer | np.floating)
 
 
 def weissman_l1(bins: int, samples: int, confidence: float) -> float:
@@ -86,7 +83,7 @@ def bootstrap_radii(counts: ArrayLike, confidence: float, seed: int, replication
         raise ValueError("counts are expected to be a vector of nonnegative whole numbers")
     samples = int(observed.sum())
     _check(len(observed), samples, confidence)
-    if not (_is_number(replications) and replications >= 1):
+    if not (isinstance(replications, Real) and replications >= 1):
         raise ValueError(f"replications is {replications!r}, expected at least 1")
     frequencies = observed / samples
     again = np.random.default_rng(seed).multinomial(samples, frequencies, size=replications) / samples

@@ -50,7 +50,9 @@ def test_text_markdown_and_latex_hold_the_formulas():
 
 def assert_typesets(derivation: bl.Derivation) -> None:
     """Let matplotlib's typesetter of TeX read every formula; it raises at what it cannot set."""
-    mathtext = pytest.importorskip("matplotlib.mathtext").MathTextParser("path")
+    mathtext = pytest.importorskip("matplotlib.mathtext", reason="the extra plots is not installed").MathTextParser(
+        "path"
+    )
     formulas = [formula.latex for section in derivation.sections for formula in section.formulas]
     assert formulas
     for latex in formulas:

@@ -138,7 +138,7 @@ def test_what_is_no_value_is_refused_by_name(make: Callable[[], object], message
 
 def test_a_table_of_scenarios_says_which_way_it_lies() -> None:
     """Scenarios in rows, a 1 or 5, b 2 or 1: 5 + 20; read by columns they would cost 2 + 50."""
-    pandas = pytest.importorskip("pandas")
+    pandas = pytest.importorskip("pandas", reason="series and tables are those of pandas, which is not installed")
     table = pandas.DataFrame([[1, 2], [5, 1]], columns=["a", "b"], index=["a", "b"])
     with pytest.raises(InvalidGame, match=r"u: Scenarios\(points\) is a table"):
         bl.solve(stocks(Scenarios(table)))
